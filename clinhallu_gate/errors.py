@@ -1,0 +1,28 @@
+"""The errors that the core raises; the plugin and the command line turn them into exit statuses."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class GateError(Exception):
+    """Anything this package raises on purpose."""
+
+
+class BadInput(GateError):
+    """Input that cannot be used: one line that names the file, the key, the value and what is valid (exit 4)."""
+
+
+class EvaluationFailed(GateError):
+    """The evaluation itself could not be completed, whatever the model is like (exit 11)."""
+
+
+def not_one_of(what: str, value: object, valid: Iterable[str], *, noun: str) -> str:
+    """Say that ``value`` is not a ``noun``, with the nearest valid name, or all of them.
+
+    >>> not_one_of("gates[2].metric", "visual_rate", ["visual_hallucination_rate"], noun="a metric")
+    "gates[2].metric: 'visual_rate' is not a metric. Did you mean 'visual_hallucination_rate'?"
+    """
+    names = list(valid)
+    near = get_close_matches(str(value), names, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Valid: {', '.join(names)}."
+    return f"{what}: {value!r} is not {noun}. {hint}"

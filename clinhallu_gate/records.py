@@ -1,0 +1,249 @@
+"""The records that travel from dataset to report: instance, trace, verdict, call, completion."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from clinhallu_gate.vocabulary import (
+    ANSWER,
+    Arm,
+    FailReason,
+    NotAskedReason,
+    Outcome,
+    Part,
+    QuestionType,
+    Stage,
+    UnjudgedReason,
+)
+
+
+class Record(BaseModel):
+    """A frozen boundary record that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+
+
+class Image(Record):
+    """One image of a study: a file, or its bytes."""
+
+    sha256: str
+    """Digest of the encoded bytes, lower-case hexadecimal."""
+    media_type: str = "image/png"
+    path: Path | None = None
+    """Where the bytes lie, if not in ``data``."""
+    data: bytes | None = Field(default=None, repr=False)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, media_type: str = "image/png") -> "Image":
+        """Wrap encoded bytes, with their digest."""
+        return cls(sha256=hashlib.sha256(data).hexdigest(), media_type=media_type, data=data)
+
+    def read(self) -> bytes:
+        """Return the encoded bytes. Raises ``OSError`` if the file cannot be read."""
+        if self.data is not None:
+            return self.data
+        if self.path is None:
+            raise FileNotFoundError(f"image {self.sha256[:12]} has neither bytes nor a path")
+        return self.path.read_bytes()
+
+
+class GoldTrace(Record):
+    """The reference text of each stage; a stage without one cannot be given or judged."""
+
+    visual_recognition: str | None = None
+    knowledge_recall: str | None = None
+    reasoning_integration: str | None = None
+
+    def text(self, stage: Stage) -> str | None:
+        """Return the gold text of ``stage``, or None where the data has none."""
+        text: str | None = getattr(self, stage.value)
+        return text
+
+
+class Instance(Record):
+    """One question about one study (1..n images), its answer and its gold trace."""
+
+    dataset: str
+    id: str
+    """Unique within the dataset."""
+    stratum: str
+    """What a per-stratum scope of a gate names: the dataset, or a part of it such as a modality."""
+    cluster: str
+    """The image or patient that several instances share; the unit of a population claim."""
+    images: tuple[Image, ...]
+    question: str
+    question_type: QuestionType
+    options: tuple[str, ...] = ()
+    """``"A. text"`` each, for multiple choice."""
+    answer: str
+    answer_letter: str | None = None
+    gold: GoldTrace = GoldTrace()
+    tags: tuple[str, ...] = ()
+    """``"modality:ct"`` and the like, and names of never-events."""
+    phi: bool = False
+    """Is it patient data."""
+    facts: Mapping[str, Any] | None = Field(default=None, repr=False)
+    """What a phantom shows, as its generator knows it; the oracle reads this."""
+
+    @property
+    def uid(self) -> str:
+        """Return ``dataset/id``, unique within a run."""
+        return f"{self.dataset}/{self.id}"
+
+
+# --- outcomes: a discriminated union, with no sentinel and no default -------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The judge said what the part is, and why."""
+
+    outcome: Outcome
+    reason: str
+    kind: Literal["judged"] = "judged"
+
+    @property
+    def bad(self) -> bool:
+        """Whether this counts against the model."""
+        return self.outcome in (Outcome.HALLUCINATED, Outcome.INCORRECT)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The model did not deliver the part: always counted against it, never asked again."""
+
+    reason: FailReason
+    detail: str = ""
+    kind: Literal["failed"] = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """The instrument did not deliver a verdict: bounded both ways, asked again by a rerun."""
+
+    reason: UnjudgedReason
+    detail: str = ""
+    kind: Literal["unjudged"] = "unjudged"
+
+
+@dataclass(frozen=True, slots=True)
+class NotAsked:
+    """The verdict was not needed, or not possible."""
+
+    reason: NotAskedReason
+    detail: str = ""
+    kind: Literal["not_asked"] = "not_asked"
+
+
+Verdict: TypeAlias = Judged | Failed | Unjudged | NotAsked
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What was read from one reply: each part that the arm asked for, as text or as the reason why it failed."""
+
+    parts: Mapping[Part, str | Failed]
+
+    def text(self, part: Part) -> str | None:
+        """Return the text of ``part``, or None if the model did not deliver it."""
+        found = self.parts[part]
+        return found if isinstance(found, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Which part of which arm's trace a verdict is about."""
+
+    arm: Arm
+    part: Part
+
+    def __str__(self) -> str:
+        return f"{self.arm}:{self.part}"
+
+
+# --- calls and replies ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message: text and images in the order in which the model sees them."""
+
+    role: Literal["system", "user", "assistant"]
+    content: tuple[str | Image, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a reply is drawn; the whole of it enters the content address."""
+
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """Everything that is said to a model in one call, apart from which model it is."""
+
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    continue_final_message: bool = False
+    """The last message is the assistant's own beginning, to be continued (prefill)."""
+    response_schema: Mapping[str, Any] | None = None
+    """JSON schema that the server enforces."""
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request with its content address."""
+
+    key: str
+    """Hexadecimal digest of everything that decides the reply."""
+    label: str
+    """For logs and people: ``uid arm``."""
+    affinity: str
+    """Calls of one image bear the same value and go to the same replica."""
+    request: ChatRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A finished reply: a result, whatever its text is."""
+
+    text: str
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int | None
+    """Prompt tokens served from the prefix cache; None where the server does not say."""
+    latency_s: float
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a call at the transport, for the log."""
+
+    error: str
+    """Empty when it succeeded."""
+    status: int | None
+    latency_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailure:
+    """A call that could not be had; never stored as done."""
+
+    detail: str
+    attempts: tuple[Attempt, ...]
+
+
+Reply: TypeAlias = Completion | CallFailure
+
+PARTS: tuple[Part, ...] = (*Stage, ANSWER)
