@@ -1,0 +1,86 @@
+"""From an instance and an arm to the request that the model sees."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from clinhallu_gate.protocol.spec import Protocol, given_stages
+from clinhallu_gate.records import ChatRequest, Image, Instance, Message
+from clinhallu_gate.vocabulary import Arm, Stage
+
+_ENVIRONMENT = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701 - prompts, not HTML
+
+
+@lru_cache(maxsize=32)
+def _compiled(source: str) -> Template:
+    return _ENVIRONMENT.from_string(source)
+
+
+@lru_cache(maxsize=8)
+def _system(source: str, headers: tuple[tuple[str, str], ...]) -> Message:
+    return Message("system", (_compiled(source).render(headers=dict(headers)).strip(),))
+
+
+def chat_request(
+    protocol: Protocol,
+    instance: Instance,
+    arm: Arm,
+    given: Mapping[Stage, str],
+    *,
+    chat_template_kwargs: Mapping[str, Any] | None = None,
+) -> ChatRequest:
+    """Return what the model is asked for ``instance`` in ``arm``: images, then the question, then what differs.
+
+    Args:
+        protocol: Says what is asked, and how given stages are put.
+        instance: The question and its images.
+        arm: One of the protocol's arms.
+        given: The text of every stage that the arm is given.
+        chat_template_kwargs: The model's own template arguments, such as thinking switched off.
+    """
+    headers = protocol.trace.headers
+    prefilled = protocol.given == "prefill" and given
+    user = _user_text(protocol, instance, {} if prefilled else given, first=protocol.asked(arm)[0])
+    question = Message("user", (*instance.images, user))
+    messages: tuple[Message, ...] = (_system(protocol.system, tuple(headers.items())), question)
+    if prefilled:
+        messages = (*messages, Message("assistant", (prefix(protocol, arm, given),)))
+    return ChatRequest(
+        messages=messages,
+        sampling=protocol.sampling_record,
+        continue_final_message=bool(prefilled),
+        chat_template_kwargs=chat_template_kwargs or {},
+    )
+
+
+def prefix(protocol: Protocol, arm: Arm, given: Mapping[Stage, str]) -> str:
+    """Return the beginning of the assistant's reply: the given stages, and the header of the first asked part.
+
+    It ends without white space, which servers trim.
+    """
+    headers = protocol.trace.headers
+    stages = [f"{headers[stage]}\n{given[stage]}\n\n" for stage in given_stages(given)]
+    return "".join(stages) + headers[protocol.asked(arm)[0]]
+
+
+def _user_text(protocol: Protocol, instance: Instance, given: Mapping[Stage, str], *, first: str) -> str:
+    if not given:
+        first = Stage.VISUAL_RECOGNITION
+    return (
+        _compiled(protocol.user)
+        .render(
+            question=instance.question,
+            options=instance.options,
+            given=[{"name": stage, "text": given[stage]} for stage in given_stages(given)],
+            first=first,
+            headers=protocol.trace.headers,
+        )
+        .strip()
+    )
+
+
+def image_digests(request: ChatRequest) -> tuple[str, ...]:
+    """Return the digests of a request's images, in order."""
+    return tuple(part.sha256 for message in request.messages for part in message.content if isinstance(part, Image))

@@ -1,0 +1,284 @@
+"""Train phantom-vlm and phantom-vlm-early from nothing, on phantoms, on a CPU.
+
+    python training/train_phantom_vlm.py --out clinhallu_gate/models
+
+The order matters. Trained on whole traces from the start, a model this small learns the wording and never looks at the
+image. So: the vision tower on the facts; then captions behind a short prompt; then whole traces behind the protocol's
+prompts, with captions and facts mixed in so that nothing is forgotten. `phantom-vlm-early` is kept after a first, short
+round of all three; the second round makes `phantom-vlm`.
+"""
+
+import argparse
+import json
+import math
+import os
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+os.environ.setdefault("GOMP_SPINCOUNT", "0")  # spinning threads starve each other on a shared machine
+
+import torch
+from build import BOS, END, IMAGE, IMAGE_EXPANSION, PAD, Blank, build
+from facts_head import FactsHead, facts_loss, frame_targets, frames_right
+from pool import Drawn, make_pool, pixels
+from transformers import DynamicCache
+
+from clinhallu_gate.datasets.phantom.generate import as_instance, study_questions
+from clinhallu_gate.datasets.phantom.wording import visual_text
+from clinhallu_gate.protocol.render import chat_request
+from clinhallu_gate.protocol.spec import load_protocol
+from clinhallu_gate.records import GoldTrace, Image, Instance
+from clinhallu_gate.vocabulary import ANSWER, Arm, Part, Stage
+
+PROTOCOL = load_protocol("standard")
+ARMS = {Arm.BASELINE: 0.5, Arm.REPLACE_VR: 0.2, Arm.REPLACE_KR: 0.1, Arm.REPLACE_VR_KR: 0.2}
+CAPTION_PROMPT = "Describe."
+
+
+@dataclass(frozen=True)
+class Round:
+    """How many steps of each kind, one after the other."""
+
+    name: str
+    tower: int
+    captions: int
+    traces: int
+
+
+ROUNDS = (Round("phantom-vlm-early", 150, 350, 450), Round("phantom-vlm", 400, 1100, 900))
+BATCH = {"tower": 64, "captions": 32, "traces": 16}
+RATE = {"tower": 1e-3, "captions": 1e-3, "traces": 8e-4}
+
+
+@dataclass
+class Sample:
+    """One sequence: prompt and reply as token ids, and the pictures that its image tokens stand for."""
+
+    prompt: list[int]
+    reply: list[int]
+    drawn: Drawn
+
+
+@dataclass
+class Trainer:
+    """The model, its facts head and the data that they learn from."""
+
+    blank: Blank
+    pool: list[Drawn]
+    seed: int
+    head: FactsHead = field(init=False)
+    rng: random.Random = field(init=False)
+    generator: torch.Generator = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.head = FactsHead(16, 192)
+        self.rng = random.Random(self.seed)
+        self.generator = torch.Generator().manual_seed(self.seed)
+        tokenizer = self.blank.tokenizer
+        self.end = tokenizer.convert_tokens_to_ids(END)
+        self.pad = tokenizer.convert_tokens_to_ids(PAD)
+        self.image = tokenizer.convert_tokens_to_ids(IMAGE)
+        system = chat_request(PROTOCOL, _text_only("x"), Arm.BASELINE, {}).messages[0].content[0]
+        self.system = self._ids(f"{BOS}<|system|>{system}{END}")
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self.blank.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def keep(self, file: Path) -> None:
+        """Write the weights in full precision, facts head included, for further rounds; not shipped."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        torch.save({"model": self.blank.model.state_dict(), "head": self.head.state_dict()}, file)
+
+    # --- data ---------------------------------------------------------------------------------------------------------
+
+    def caption(self) -> Sample:
+        """A study, a short prompt, and what the images show."""
+        drawn = self.rng.choice(self.pool)
+        prompt = f"{BOS}<|user|>{IMAGE_EXPANSION * drawn.study.frames}{CAPTION_PROMPT}{END}<|assistant|>"
+        return Sample(self._ids(prompt), self._ids(visual_text(drawn.study, self.rng) + END), drawn)
+
+    def trace(self) -> Sample:
+        """A study, a question and an arm of the protocol, and the trace that is right. The system prompt is left out."""
+        drawn = self.rng.choice(self.pool)
+        question = self.rng.choice(study_questions(drawn.study, self.rng.randrange(8), self.rng))
+        instance = as_instance("training-0-0", drawn.study, question, (), self.rng)
+        arm = self.rng.choices(list(ARMS), weights=list(ARMS.values()))[0]
+        request = chat_request(PROTOCOL, instance, arm, {s: _gold(instance, s) for s in PROTOCOL.arms[arm]})
+        prompt = f"<|user|>{IMAGE_EXPANSION * drawn.study.frames}{request.messages[1].content[0]}{END}<|assistant|>"
+        return Sample(self._ids(prompt), self._ids(reply_text(instance, PROTOCOL.asked(arm)) + END), drawn)
+
+    def _pixels(self, drawn: list[Drawn]) -> torch.Tensor:
+        return torch.cat([pixels(item.pictures, self.generator) for item in drawn])
+
+    # --- losses -------------------------------------------------------------------------------------------------------
+
+    def features(self, values: torch.Tensor) -> torch.Tensor:
+        """Return the connector's tokens, (frames, 16, 192)."""
+        core = self.blank.model.model
+        patches = core.vision_model(pixel_values=values).last_hidden_state
+        tokens: torch.Tensor = core.connector(patches)
+        return tokens
+
+    def seen_loss(self, features: torch.Tensor, drawn: list[Drawn]) -> torch.Tensor:
+        """Return the facts head's loss on the frames of ``drawn``."""
+        return facts_loss(self.head(features), _targets(drawn))
+
+    def tower_loss(self) -> torch.Tensor:
+        """Return the loss of a batch of frames, on the facts alone."""
+        drawn = [self.rng.choice(self.pool) for _ in range(BATCH["tower"])]
+        return self.seen_loss(self.features(self._pixels(drawn)), drawn)
+
+    def text_loss(self, samples: list[Sample], *, system: bool) -> torch.Tensor:
+        """Return the loss of the replies, plus half of the facts head's on the same frames."""
+        drawn = [sample.drawn for sample in samples]
+        features = self.features(self._pixels(drawn))
+        ids, labels = self._batch(samples)
+        core = self.blank.model.model
+        embeds = core.text_model.get_input_embeddings()(ids)
+        embeds = embeds.masked_scatter((ids == self.image)[..., None], features.to(embeds.dtype))
+        cache = self._system_cache(len(samples)) if system else None
+        before = len(self.system) if system else 0
+        positions = torch.arange(before, before + ids.shape[1])[None]
+        hidden = core.text_model(
+            inputs_embeds=embeds, past_key_values=cache, position_ids=positions, use_cache=system
+        ).last_hidden_state
+        wanted = labels[:, 1:] >= 0
+        logits = self.blank.model.lm_head(hidden[:, :-1][wanted])
+        loss = torch.nn.functional.cross_entropy(logits, labels[:, 1:][wanted])
+        return loss + 0.5 * self.seen_loss(features, drawn)
+
+    def _system_cache(self, batch: int) -> DynamicCache:
+        """Read the system prompt once and share it with the whole batch; gradients flow through it."""
+        core = self.blank.model.model
+        cache = DynamicCache(config=core.text_model.config)
+        core.text_model(input_ids=torch.tensor([self.system]), past_key_values=cache, use_cache=True)
+        for layer in cache.layers:
+            layer.keys = layer.keys.expand(batch, -1, -1, -1)
+            layer.values = layer.values.expand(batch, -1, -1, -1)
+        return cache
+
+    def _batch(self, samples: list[Sample]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return ids and labels, (batch, length), padded on the right, where causal attention needs no mask."""
+        length = max(len(sample.prompt) + len(sample.reply) for sample in samples)
+        ids = torch.full((len(samples), length), self.pad)
+        labels = torch.full((len(samples), length), -100)
+        for row, sample in enumerate(samples):
+            start, stop = len(sample.prompt), len(sample.prompt) + len(sample.reply)
+            ids[row, :stop] = torch.tensor(sample.prompt + sample.reply)
+            labels[row, start:stop] = torch.tensor(sample.reply)
+        return ids, labels
+
+    # --- phases -------------------------------------------------------------------------------------------------------
+
+    def losses(self, phase: str, step: int) -> torch.Tensor:
+        """Return the loss of one step of ``phase``; traces have every fourth step a caption."""
+        if phase == "tower":
+            return self.tower_loss()
+        if phase == "captions" or step % 4 == 3:
+            return self.text_loss([self.caption() for _ in range(BATCH["captions"])], system=False)
+        return self.text_loss([self.trace() for _ in range(BATCH["traces"])], system=True)
+
+    def train(self, phase: str, steps: int) -> Iterator[tuple[int, float]]:
+        """Run ``steps`` of ``phase`` with a warm-up and a cosine; yield step and loss now and then."""
+        parameters = [*self.blank.model.parameters(), *self.head.parameters()]
+        optimizer = torch.optim.AdamW(parameters, lr=RATE[phase], weight_decay=0.02, betas=(0.9, 0.98))
+        mean = 0.0
+        for step in range(steps):
+            for group in optimizer.param_groups:
+                group["lr"] = RATE[phase] * _schedule(step, steps)
+            loss = self.losses(phase, step)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            mean = loss.item() if step == 0 else 0.95 * mean + 0.05 * loss.item()
+            if step % 25 == 24 or step == steps - 1:  # noqa: PLR2004 - a line now and then
+                yield step + 1, mean
+
+    @torch.no_grad()
+    def frames_seen(self, held_out: list[Drawn]) -> float:
+        """Return the share of held-out frames that the facts head reads wholly right."""
+        self.blank.model.eval()
+        right = []
+        for start in range(0, len(held_out), 32):
+            part = held_out[start : start + 32]
+            right.append(frames_right(self.head(self.features(self._pixels(part))), _targets(part)))
+        self.blank.model.train()
+        return float(torch.cat(right).float().mean())
+
+
+def reply_text(instance: Instance, asked: tuple[Part, ...]) -> str:
+    """Return the gold trace of the asked parts in the protocol's form."""
+    headers = PROTOCOL.trace.headers
+    stages = [f"{headers[part]}\n{_gold(instance, part)}" for part in asked if part != ANSWER]
+    return "\n\n".join(stages) + f"\n{headers[ANSWER]} {instance.answer}"
+
+
+def _gold(instance: Instance, stage: Part) -> str:
+    text = instance.gold.text(Stage(stage))
+    if text is None:
+        raise ValueError(f"a phantom without a gold {stage}")
+    return text
+
+
+def _text_only(question: str) -> Instance:
+    return Instance(
+        dataset="x", id="x", stratum="x", cluster="x", images=(Image.from_bytes(b""),), question=question,
+        question_type="open_ended", answer="x", gold=GoldTrace(),
+    )  # fmt: skip
+
+
+def _targets(drawn: list[Drawn]) -> torch.Tensor:
+    return torch.stack([frame_targets(item.study, n + 1) for item in drawn for n in range(item.study.frames)])
+
+
+def _schedule(step: int, steps: int) -> float:
+    warm = min(1.0, (step + 1) / 40)
+    return warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+
+def main() -> None:
+    """Train both checkpoints and write them, with a record of how, under ``--out``."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--studies", type=int, default=4000, help="training studies per stratum")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--resume", type=Path, help="begin from a kept state instead of from nothing")
+    parser.add_argument("--rounds", nargs="+", default=[r.name for r in ROUNDS], help="which rounds to run")
+    parser.add_argument("--scale", type=float, default=1.0, help="multiply all step counts (for a quick try)")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    started = time.monotonic()
+    pool = make_pool("training-pool", options.studies, processes=2)
+    held_out = make_pool("training-held-out", 60, processes=2)
+    print(f"{len(pool)} studies drawn after {time.monotonic() - started:.0f} s", flush=True)
+    plain = chat_request(PROTOCOL, _text_only("x"), Arm.BASELINE, {})
+    given = chat_request(PROTOCOL, _text_only("x"), Arm.REPLACE_VR, {Stage.VISUAL_RECOGNITION: "x"})
+    texts = [text for request in (plain, given) for m in request.messages for text in m.content if isinstance(text, str)]
+    trainer = Trainer(build([*texts, CAPTION_PROMPT]), pool, options.seed)
+    if options.resume:
+        kept = torch.load(options.resume)
+        trainer.blank.model.load_state_dict(kept["model"])
+        trainer.head.load_state_dict(kept["head"])
+    log: list[dict[str, object]] = []
+    for round_ in (item for item in ROUNDS if item.name in options.rounds):
+        for phase in ("tower", "captions", "traces"):
+            for step, loss in trainer.train(phase, int(getattr(round_, phase) * options.scale)):
+                print(f"{time.monotonic() - started:6.0f} s  {round_.name} {phase} {step} loss {loss:.4f}", flush=True)
+            seen = trainer.frames_seen(held_out)
+            log.append({"round": round_.name, "phase": phase, "loss": round(loss, 4), "frames_seen": round(seen, 4),
+                        "seconds": round(time.monotonic() - started)})  # fmt: skip
+            print(json.dumps(log[-1]), flush=True)
+            trainer.keep(options.out / "state.pt")
+        trainer.blank.save(options.out / round_.name)
+        (options.out / round_.name / "training.json").write_text(json.dumps(log, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
