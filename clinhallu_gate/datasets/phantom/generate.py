@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, Final
 
-from clinhallu_gate.datasets.phantom.atlas import STRATA, Rule, Stratum
+from clinhallu_gate.datasets.phantom.atlas import STRATA, Attribute, Rule, Stratum
 from clinhallu_gate.datasets.phantom.draw import draw, encode
-from clinhallu_gate.datasets.phantom.questions import Needs, Question, random_question
+from clinhallu_gate.datasets.phantom.questions import Domain, Needs, Question, random_question
 from clinhallu_gate.datasets.phantom.study import Study, random_study
 from clinhallu_gate.datasets.phantom.wording import gold_trace
 from clinhallu_gate.records import Image, Instance
+from clinhallu_gate.vocabulary import QuestionType
 
 DATASET: Final = "phantom"
 EVALUATION_SEED: Final = "evaluation-1"
@@ -79,6 +80,15 @@ def facts_of(study: Study, question: Question) -> dict[str, Any]:
 
 
 def question_from_facts(facts: Any) -> Question:  # noqa: ANN401 - JSON
-    """Read back the question that ``facts_of`` wrote."""
-    fields = {**facts, "rule": Rule(**facts["rule"]), "options": tuple(facts["options"])}
-    return Question(**fields)
+    """Read back the question that ``facts_of`` wrote. Raises ``KeyError``, ``TypeError``, ``ValueError`` on other input."""
+    rule = facts["rule"]
+    return Question(
+        **{
+            **facts,
+            "type": QuestionType(facts["type"]),
+            "needs": Needs(facts["needs"]),
+            "domain": Domain(facts["domain"]),
+            "rule": Rule(rule["kind"], Attribute(rule["attribute"]), rule["size"]),
+            "options": tuple(facts["options"]),
+        }
+    )
