@@ -1,0 +1,117 @@
+"""What a thresholds file may say: its keys, their types, and which of them fit together."""
+
+from enum import StrEnum
+from typing import Annotated, Literal, NoReturn, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from clinhallu_gate.records import Record
+from clinhallu_gate.vocabulary import METRIC_STAGE, STAGE_ARM, Arm, Metric, Severity, Target
+
+MEAN = "mean"
+"""The scope of a gate on the unweighted mean over strata."""
+EACH = "each"
+"""Stands for every stratum of the data, each a gate of its own."""
+
+_REPLACED = tuple(arm for arm in Arm if arm is not Arm.BASELINE)
+
+
+class BaselinePolicy(StrEnum):
+    """What a regression gate does without a baseline run."""
+
+    IF_GIVEN = "if_given"
+    REQUIRED = "required"
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
+Signed = Annotated[float, Field(strict=True, ge=-1, le=1, allow_inf_nan=False)]
+Scopes = Annotated[tuple[Annotated[str, Field(strict=True, min_length=1)], ...], BeforeValidator(_listed)]
+
+
+class GateEntry(Record):
+    """One entry of the file; several scopes make several gates."""
+
+    metric: Metric
+    arm: Arm | None = None
+    """Only for answer_accuracy (default: baseline) and recovery (required): each rate has its own arm."""
+    scope: Annotated[Scopes, Field(min_length=1)] = (MEAN,)
+    """``mean``, ``each``, or names of strata or datasets."""
+    max: Signed | None = None
+    min: Signed | None = None
+    max_drop: Share | None = None
+    """How much the metric may fall below the baseline run (non-inferiority margin)."""
+    baseline: BaselinePolicy = BaselinePolicy.IF_GIVEN
+    severity: Severity = Severity.BLOCKING
+    target: Target | None = None
+    """Overrides the file's target."""
+    rationale: Annotated[str, Field(strict=True)] = ""
+
+    @model_validator(mode="after")
+    def _is_one_gate(self) -> Self:
+        bounds = [name for name in ("max", "min", "max_drop") if getattr(self, name) is not None]
+        if len(bounds) != 1:
+            found = " and ".join(bounds) if bounds else "none of them"
+            _refuse("", f"exactly one of max, min and max_drop is wanted, found {found}")
+        if "baseline" in self.model_fields_set and self.max_drop is None:
+            _refuse("baseline", "has a meaning only beside max_drop")
+        self._check_bound(bounds[0])
+        self._check_arm()
+        return self
+
+    def _check_bound(self, bound: str) -> None:
+        valid = _BOUNDS.get(self.metric, ("max",))
+        if bound not in valid:
+            _refuse(bound, f"does not fit {self.metric}. Valid: {', '.join(valid)}")
+        if self.metric is not Metric.RECOVERY and getattr(self, bound) < 0:
+            _refuse(bound, f"{getattr(self, bound)!r} is not between 0 and 1")
+
+    def _check_arm(self) -> None:
+        if self.metric is Metric.RECOVERY and self.arm not in _REPLACED:
+            _refuse("arm", f"recovery needs the arm that it speaks of. Valid: {', '.join(_REPLACED)}")
+        if self.metric in METRIC_STAGE and self.arm not in (None, self.read_from):
+            _refuse("arm", f"{self.metric} is read from {self.read_from}, not from {self.arm}. Leave the key out")
+
+    @property
+    def read_from(self) -> Arm:
+        """Return the arm whose verdicts the metric is read from."""
+        if self.metric in METRIC_STAGE:
+            return STAGE_ARM[METRIC_STAGE[self.metric]]
+        return self.arm or Arm.BASELINE
+
+    @property
+    def stem(self) -> str:
+        """Return the gate's id without its scope."""
+        parts: list[str] = [self.metric]
+        if self.read_from is not Arm.BASELINE and self.metric not in METRIC_STAGE:
+            parts.append(self.read_from)
+        if self.max_drop is not None:
+            parts.append("drop")
+        return "-".join(parts)
+
+
+_BOUNDS: dict[Metric, tuple[str, ...]] = {
+    Metric.ANSWER_ACCURACY: ("min", "max_drop"),
+    Metric.RECOVERY: ("min", "max"),
+}
+
+
+class ThresholdsFile(Record):
+    """What the file says."""
+
+    schema_version: Literal[1]
+    alpha: Annotated[float, Field(strict=True, gt=0, lt=0.5)] = 0.05
+    """One-sided error of a PASS; a FAIL names its gate at alpha divided by the number of blocking gates."""
+    target: Target = Target.POPULATION
+    max_unjudged: Share = 0.02
+    """Largest share of instances without a verdict, per gate; with more the run is not completed."""
+    early_stop: Annotated[bool, Field(strict=True)] = False
+    gates: Annotated[tuple[GateEntry, ...], Field(min_length=1)]
+
+
+def _refuse(key: str, message: str) -> NoReturn:
+    raise PydanticCustomError("gate", "{message}", {"key": key, "message": message})

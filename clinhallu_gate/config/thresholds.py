@@ -1,0 +1,134 @@
+"""The thresholds file: what a release has to hold, and the single gates that it spells out for given data."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from clinhallu_gate.config._entries import EACH, MEAN, BaselinePolicy, GateEntry, ThresholdsFile
+from clinhallu_gate.config._explain import explain
+from clinhallu_gate.config._located import line_of, load_located_yaml
+from clinhallu_gate.errors import BadInput, not_one_of
+from clinhallu_gate.records import Record
+from clinhallu_gate.vocabulary import Arm, Metric, Severity, Target
+
+__all__ = [
+    "EACH",
+    "MEAN",
+    "BaselinePolicy",
+    "GateEntry",
+    "GateSpec",
+    "Thresholds",
+    "demand_baseline",
+    "expand",
+    "load_thresholds",
+]
+
+
+class Thresholds(ThresholdsFile):
+    """What the file says, which file it is, and where its keys stand."""
+
+    file: str
+    sha256: str
+    lines: Mapping[str, int] = Field(repr=False, exclude=True)
+
+
+class GateSpec(Record):
+    """A single gate, ready to be decided."""
+
+    id: str
+    """Stable: ``metric[scope]``, with the arm where a metric has several: ``recovery-replace_vr[mean]``."""
+    metric: Metric
+    arm: Arm
+    scope: str
+    max: float | None = None
+    min: float | None = None
+    max_drop: float | None = None
+    baseline: BaselinePolicy = BaselinePolicy.IF_GIVEN
+    severity: Severity
+    target: Target
+    max_unjudged: float
+    rationale: str = ""
+
+    @property
+    def blocking(self) -> bool:
+        """Whether the release needs this gate's PASS."""
+        return self.severity is Severity.BLOCKING
+
+
+def load_thresholds(path: Path | str) -> Thresholds:
+    """Read a thresholds file. Raises ``BadInput``: one line with file, line, key, the bad value and the valid ones."""
+    source = load_located_yaml(Path(path))
+    if not isinstance(source.content, dict):
+        raise BadInput(f"{path}: is not a thresholds file: no keys. Valid: {', '.join(ThresholdsFile.model_fields)}.")
+    try:
+        body = ThresholdsFile.model_validate(source.content)
+    except ValidationError as error:
+        explain(source, error.errors()[0])
+    thresholds = Thresholds(**dict(body), file=source.file, sha256=source.sha256, lines=source.lines)
+    _refuse_twins(thresholds, list(_spelled_out(thresholds, {})))
+    return thresholds
+
+
+def expand(thresholds: Thresholds, strata: Mapping[str, Sequence[str]]) -> tuple[GateSpec, ...]:
+    """Return the single gates for data whose datasets (keys) have the strata in ``strata``.
+
+    Raises ``BadInput`` for a scope that names neither a dataset nor a stratum, and for two gates of one id.
+    """
+    names = dict.fromkeys([*strata, *_stratum_names(strata)])
+    for i, entry in enumerate(thresholds.gates):
+        for j, scope in enumerate(entry.scope):
+            if scope not in (MEAN, EACH, *names):
+                place = f"gates[{i}].scope" if len(entry.scope) == 1 else f"gates[{i}].scope[{j}]"
+                message = not_one_of(place, scope, [MEAN, EACH, *names], noun="a stratum or dataset of this data")
+                raise BadInput(f"{thresholds.file}:{line_of(thresholds.lines, place)}: {message}")
+    placed = list(_spelled_out(thresholds, strata))
+    _refuse_twins(thresholds, placed)
+    return tuple(spec for _, spec in placed)
+
+
+def demand_baseline(thresholds: Thresholds, *, given: bool) -> None:
+    """Raise ``BadInput`` if a gate requires a baseline run and none is given."""
+    for i, entry in enumerate(thresholds.gates):
+        if not given and entry.baseline is BaselinePolicy.REQUIRED:
+            place = f"gates[{i}].baseline"
+            line = line_of(thresholds.lines, place)
+            raise BadInput(f"{thresholds.file}:{line}: {place}: 'required', but no baseline run is given (--baseline).")
+
+
+def _stratum_names(strata: Mapping[str, Sequence[str]]) -> list[str]:
+    return list(dict.fromkeys(name for names in strata.values() for name in names))
+
+
+def _spelled_out(thresholds: Thresholds, strata: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, GateSpec]]:
+    """Yield every single gate with the key path of its entry; without data ``each`` stays as it is."""
+    for i, entry in enumerate(thresholds.gates):
+        for scope in entry.scope:
+            scopes = _stratum_names(strata) if scope == EACH and strata else [scope]
+            yield from ((f"gates[{i}]", _spec(thresholds, entry, name)) for name in scopes)
+
+
+def _spec(thresholds: Thresholds, entry: GateEntry, scope: str) -> GateSpec:
+    return GateSpec(
+        id=f"{entry.stem}[{scope}]",
+        metric=entry.metric,
+        arm=entry.read_from,
+        scope=scope,
+        max=entry.max,
+        min=entry.min,
+        max_drop=entry.max_drop,
+        baseline=entry.baseline,
+        severity=entry.severity,
+        target=entry.target or thresholds.target,
+        max_unjudged=thresholds.max_unjudged,
+        rationale=entry.rationale,
+    )
+
+
+def _refuse_twins(thresholds: Thresholds, placed: Sequence[tuple[str, GateSpec]]) -> None:
+    first: dict[str, str] = {}
+    for place, spec in placed:
+        if spec.id in first:
+            line = line_of(thresholds.lines, place)
+            raise BadInput(f"{thresholds.file}:{line}: {place}: {spec.id!r} is already decided by {first[spec.id]}.")
+        first[spec.id] = place

@@ -1,0 +1,23 @@
+"""From verdicts to decisions: arrays per gate, limits against thresholds, and the release."""
+
+from clinhallu_gate.gate.decide import count_blocking, decide, decide_all
+from clinhallu_gate.gate.frame import Frame
+from clinhallu_gate.gate.metrics import GateArrays, NotApplicable, VerdictOf, gate_arrays, readings
+from clinhallu_gate.gate.release import Release, failure_budget, release
+from clinhallu_gate.gate.result import GateResult
+
+__all__ = [
+    "Frame",
+    "GateArrays",
+    "GateResult",
+    "NotApplicable",
+    "Release",
+    "VerdictOf",
+    "count_blocking",
+    "decide",
+    "decide_all",
+    "failure_budget",
+    "gate_arrays",
+    "readings",
+    "release",
+]

@@ -1,0 +1,53 @@
+"""The instances of a run as arrays: who is in which stratum and cluster, and which scopes that gives."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from clinhallu_gate.config.thresholds import MEAN
+from clinhallu_gate.records import Instance
+from clinhallu_gate.stats.sample import IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """What every gate of a run shares; all sequences and arrays have one entry per instance."""
+
+    uids: tuple[str, ...]
+    datasets: tuple[str, ...]
+    stratum_names: tuple[str, ...]
+    stratum: IntArray
+    """Code of (dataset, stratum)."""
+    cluster: IntArray
+    """Code of (dataset, cluster)."""
+
+    @classmethod
+    def of(cls, instances: Iterable[Instance]) -> "Frame":
+        """Lay out the instances, in their order."""
+        listed = list(instances)
+        return cls(
+            uids=tuple(instance.uid for instance in listed),
+            datasets=tuple(instance.dataset for instance in listed),
+            stratum_names=tuple(instance.stratum for instance in listed),
+            stratum=_codes([(instance.dataset, instance.stratum) for instance in listed]),
+            cluster=_codes([(instance.dataset, instance.cluster) for instance in listed]),
+        )
+
+    @property
+    def strata(self) -> dict[str, tuple[str, ...]]:
+        """Return the strata of each dataset, in the order of their first instance: what ``expand`` wants to know."""
+        found: dict[str, dict[str, None]] = {}
+        for dataset, stratum in zip(self.datasets, self.stratum_names, strict=True):
+            found.setdefault(dataset, {})[stratum] = None
+        return {dataset: tuple(names) for dataset, names in found.items()}
+
+    def members(self, scope: str) -> IntArray:
+        """Return the positions of the instances in ``scope``: ``mean``, a dataset's name or a stratum's name."""
+        pairs = zip(self.datasets, self.stratum_names, strict=True)
+        return np.array([i for i, names in enumerate(pairs) if scope == MEAN or scope in names], dtype=np.int64)
+
+
+def _codes(labels: Sequence[Hashable]) -> IntArray:
+    known: dict[Hashable, int] = {}
+    return np.array([known.setdefault(label, len(known)) for label in labels], dtype=np.int64)

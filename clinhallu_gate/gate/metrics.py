@@ -1,0 +1,136 @@
+"""From verdicts to the arrays that a gate is decided on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from clinhallu_gate.config.thresholds import GateSpec
+from clinhallu_gate.errors import EvaluationFailed
+from clinhallu_gate.gate.frame import Frame
+from clinhallu_gate.records import Failed, Judged, NotAsked, Reading, Unjudged, Verdict
+from clinhallu_gate.stats.sample import BoolArray, FloatArray, IntArray, Sample
+from clinhallu_gate.vocabulary import ANSWER, METRIC_STAGE, Arm, Metric, NotAskedReason
+
+VerdictOf: TypeAlias = Callable[[str, Reading], Verdict]
+"""Gives the verdict of an instance (by uid) and a reading."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GateArrays:
+    """What was seen in the scope of a gate, so that a larger y is worse; all arrays have shape (n,).
+
+    A rate: y is 1 for bad (hallucinated, incorrect, or failed by the model), else 0. A recovery: y is -1, 0 or 1, the
+    difference of two bads in the direction that the gate guards against.
+    """
+
+    y_pass: FloatArray
+    """For the PASS side: what is unjudged is as bad as it can be."""
+    y_fail: FloatArray
+    """For the FAIL side: what is unjudged is as good as it can be."""
+    judged: BoolArray
+    """Where both are equal because nothing is unjudged."""
+    stratum: IntArray
+    cluster: IntArray
+    failed: int
+    """Instances that count as bad because the model did not deliver."""
+    paired: bool
+
+    @property
+    def n(self) -> int:
+        """Return the number of instances, unjudged ones among them."""
+        return self.y_pass.size
+
+    @property
+    def unjudged(self) -> int:
+        """Return the number of instances without a verdict."""
+        return self.n - int(np.count_nonzero(self.judged))
+
+    @property
+    def pass_side(self) -> Sample:
+        """Return the sample for the upper limit."""
+        return Sample(self.y_pass, self.stratum, self.cluster)
+
+    @property
+    def fail_side(self) -> Sample:
+        """Return the sample for the lower limit."""
+        return Sample(self.y_fail, self.stratum, self.cluster)
+
+
+@dataclass(frozen=True, slots=True)
+class NotApplicable:
+    """The gate has nothing to be decided on, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bad:
+    """One reading of every instance: how bad it is at least and at most (0 or 1)."""
+
+    least: FloatArray
+    most: FloatArray
+    failed: BoolArray
+    no_gold: int
+
+
+def readings(spec: GateSpec) -> tuple[Reading, ...]:
+    """Return what has to be asked of every instance in the scope of the gate; a recovery reads two answers."""
+    if spec.metric in METRIC_STAGE:
+        return (Reading(spec.arm, METRIC_STAGE[spec.metric]),)
+    if spec.metric is Metric.RECOVERY:
+        return (Reading(spec.arm, ANSWER), Reading(Arm.BASELINE, ANSWER))
+    return (Reading(spec.arm, ANSWER),)
+
+
+def gate_arrays(spec: GateSpec, frame: Frame, verdict_of: VerdictOf) -> GateArrays | NotApplicable:
+    """Return the arrays of a gate, or why it has none.
+
+    Raises ``EvaluationFailed`` if a verdict of the scope was not sought: a gate is never computed from a part.
+    """
+    if spec.max_drop is not None:
+        return NotApplicable("no baseline run was given to compare with")
+    members = frame.members(spec.scope)
+    uids = [frame.uids[i] for i in members]
+    read = [_read(spec, reading, uids, verdict_of) for reading in readings(spec)]
+    without = max(bad.no_gold for bad in read)
+    if without:
+        return NotApplicable(f"{without} of {len(uids)} instances have no gold trace for it")
+    least, most = (read[0].least, read[0].most) if len(read) == 1 else _difference(spec, read[0], read[1])
+    return GateArrays(
+        y_pass=most,
+        y_fail=least,
+        judged=np.all([bad.least == bad.most for bad in read], axis=0),
+        stratum=frame.stratum[members],
+        cluster=frame.cluster[members],
+        failed=int(np.count_nonzero(np.any([bad.failed for bad in read], axis=0))),
+        paired=len(read) > 1,
+    )
+
+
+def _difference(spec: GateSpec, arm: _Bad, baseline: _Bad) -> tuple[FloatArray, FloatArray]:
+    """Return the least and the most y of a recovery: with ``min`` too little of it is bad, with ``max`` too much."""
+    if spec.max is not None:
+        arm, baseline = baseline, arm
+    return arm.least - baseline.most, arm.most - baseline.least
+
+
+def _read(spec: GateSpec, reading: Reading, uids: Sequence[str], verdict_of: VerdictOf) -> _Bad:
+    least, most, failed = np.zeros((3, len(uids)))
+    no_gold = 0
+    for i, uid in enumerate(uids):
+        match verdict_of(uid, reading):
+            case Judged() as verdict:
+                least[i] = most[i] = verdict.bad
+            case Failed():
+                least[i] = most[i] = failed[i] = 1.0
+            case Unjudged():
+                most[i] = 1.0
+            case NotAsked(reason=NotAskedReason.NO_GOLD):
+                no_gold += 1
+            case NotAsked():
+                raise EvaluationFailed(
+                    f"{spec.id}: {reading} of {uid} was not asked, and a gate needs its whole scope."
+                )
+    return _Bad(least, most, failed > 0, no_gold)

@@ -1,0 +1,23 @@
+"""Limits of rates and of paired differences at fixed n: pure functions on arrays and counts."""
+
+from clinhallu_gate.stats.exact import clopper_pearson_lower, clopper_pearson_upper
+from clinhallu_gate.stats.means import lower_limit_of_mean, upper_limit_of_mean
+from clinhallu_gate.stats.paired import (
+    lower_limit_of_difference,
+    tango_lower,
+    tango_upper,
+    upper_limit_of_difference,
+)
+from clinhallu_gate.stats.sample import Sample
+
+__all__ = [
+    "Sample",
+    "clopper_pearson_lower",
+    "clopper_pearson_upper",
+    "lower_limit_of_difference",
+    "lower_limit_of_mean",
+    "tango_lower",
+    "tango_upper",
+    "upper_limit_of_difference",
+    "upper_limit_of_mean",
+]

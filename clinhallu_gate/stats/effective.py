@@ -1,0 +1,64 @@
+"""How many independent values a clustered, stratified sample is worth."""
+
+import numpy as np
+from scipy.special import stdtrit
+
+from clinhallu_gate.stats.moments import StrataMoments
+from clinhallu_gate.stats.sample import FloatArray
+
+_NO_SPREAD = 1e-12
+
+
+def effective_size(moments: StrataMoments, alpha: float) -> float:
+    """Return the real-valued effective sample size for limits with one-sided error ``alpha``.
+
+    One stratum: n_eff = p(1-p)/SE^2 * (t_{n-1}/t_{G-1})^2, at most n, and G when every value is the same (Korn and
+    Graubard, Survey Methodology 24 (1998) 193-201); independent values are worth n. K strata: SE^2 = sum SE_s^2 / K^2
+    with Satterthwaite's degrees of freedom, at most K^2 / sum(1/n_s), where a stratum in which every value is the same
+    counts its clusters for n_s. For differences the spread of d stands for p(1-p).
+
+    Simulated errors at a nominal .05 (4,000 samples): 200 clusters of 3 or of 8 at most .049; strata at most .049, but
+    .060 where a stratum of 34 has three times the rate of three larger ones; differences at most .061. Clusters are
+    taken to lie within strata: a patient who occurs in several counts as several.
+    """
+    if moments.strata == 1 and moments.clusters[0] == moments.n[0]:
+        return float(moments.n[0])
+    units = np.where(moments.constant > 0, moments.clusters, moments.n)
+    most = moments.strata**2 / float(np.sum(1.0 / units))
+    variance = float(np.sum(moments.variance_of_mean)) / moments.strata**2
+    if moments.spread <= _NO_SPREAD or variance == 0:
+        return most
+    return min(most, moments.spread / variance * _t_ratio(moments, alpha) ** 2)
+
+
+def _t_ratio(moments: StrataMoments, alpha: float) -> float:
+    """Return t_{n-1} / t_df: the price of a variance that had to be estimated from few clusters."""
+    v = moments.variance_of_mean
+    df = np.sum(v) ** 2 / np.sum(v**2 / np.maximum(moments.clusters - 1.0, 1.0))
+    return float(stdtrit(np.sum(moments.n) - 1.0, 1.0 - alpha) / stdtrit(df, 1.0 - alpha))
+
+
+def hidden_rise(moments: StrataMoments, alpha: float) -> float:
+    """Return how far the mean over strata may lie above what was seen, because of strata that showed nothing.
+
+    A small stratum without an event may still have a high rate, and has as much weight in the mean as a large one;
+    neither term of ``effective_size`` sees that (5 and 400 values, true rates .3 and 0: false PASS .17 without this
+    bound). It is exact: the largest sum of rates p_s for which seeing none has probability ``alpha``, that is with
+    sum n_s log(1 - p_s) = log(alpha), solved by 1 - p_s = min(1, mu n_s). Equal sizes give Clopper-Pearson's limit.
+    """
+    quiet = (moments.constant > 0) & (moments.mean < 1.0)
+    if not quiet.any():
+        return 0.0
+    units, jump = moments.clusters[quiet], 1.0 - moments.mean[quiet]
+    order = np.argsort(units / jump)
+    return _largest_sum(units[order], jump[order], alpha) / moments.strata
+
+
+def _largest_sum(units: FloatArray, jump: FloatArray, alpha: float) -> float:
+    """Maximise sum jump * p subject to sum units * log(1 - p) = log(alpha); strata come by rising units / jump."""
+    ratio = units / jump
+    log_mu = (np.log(alpha) - np.cumsum(units * np.log(ratio))) / np.cumsum(units)
+    follows = np.append(ratio[1:], np.inf)
+    last = int(np.argmax(np.log(follows) + log_mu >= 0))
+    left = ratio[: last + 1] * np.exp(log_mu[last])
+    return float(np.sum(jump[: last + 1] * (1.0 - left)))
