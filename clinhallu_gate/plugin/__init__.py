@@ -1,0 +1,32 @@
+"""The pytest plugin: collect instances and gates as tests, evaluate before the first one runs, decide the exit status."""
+
+from clinhallu_gate.plugin.fixtures import model_server, run
+from clinhallu_gate.plugin.hooks import (
+    pytest_addoption,
+    pytest_collection,
+    pytest_collection_finish,
+    pytest_configure,
+    pytest_configure_node,
+    pytest_generate_tests,
+    pytest_runtestloop,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    pytest_unconfigure,
+    pytest_xdist_node_collection_finished,
+)
+
+__all__ = [
+    "model_server",
+    "pytest_addoption",
+    "pytest_collection",
+    "pytest_collection_finish",
+    "pytest_configure",
+    "pytest_configure_node",
+    "pytest_generate_tests",
+    "pytest_runtestloop",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+    "pytest_unconfigure",
+    "pytest_xdist_node_collection_finished",
+    "run",
+]

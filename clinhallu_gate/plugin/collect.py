@@ -1,0 +1,79 @@
+"""Turn instances and gates into parameters of tests, and selected tests back into what they need."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pytest
+
+from clinhallu_gate.errors import not_one_of
+from clinhallu_gate.pipeline.plan import Wanted
+from clinhallu_gate.plugin.exchange import Selection
+from clinhallu_gate.plugin.handles import GateHandle, VerdictHandle
+from clinhallu_gate.plugin.state import State
+from clinhallu_gate.plugin.view import RunView
+from clinhallu_gate.records import PARTS, Reading
+from clinhallu_gate.vocabulary import ANSWER, Arm, Metric, Part, Stage
+
+
+def parametrize(metafunc: pytest.Metafunc, state: State) -> None:
+    """Give a test with the marker ``verdicts`` or ``gates`` its parameters; ``instance`` alone means every instance."""
+    verdicts = metafunc.definition.get_closest_marker("verdicts")
+    gates = metafunc.definition.get_closest_marker("gates")
+
+    def lookup() -> RunView:
+        return state.view
+
+    if verdicts is not None:
+        strict = bool(metafunc.config.option.strict_instances)
+        _parametrize_verdicts(metafunc, state, _readings(**verdicts.kwargs), lookup, strict=strict)
+    elif gates is not None:
+        metric = Metric(_one_of("metric", gates.kwargs.get("metric"), Metric))
+        chosen = [GateHandle(spec, lookup) for spec in state.gates if spec.metric is metric]
+        ids = [handle.spec.id.replace("[", "-").rstrip("]") for handle in chosen]
+        metafunc.parametrize("gate", chosen, ids=ids)
+    elif "instance" in metafunc.fixturenames:
+        metafunc.parametrize("instance", state.instances, ids=state.uids)
+
+
+def _parametrize_verdicts(
+    metafunc: pytest.Metafunc, state: State, readings: Sequence[Reading], lookup: Any, *, strict: bool  # noqa: ANN401 - Lookup
+) -> None:
+    handles = [VerdictHandle(uid, reading, lookup, strict) for reading in readings for uid in state.uids]
+    several = len(readings) > 1
+    ids = [f"{handle.reading.arm}-{handle.uid}" if several else handle.uid for handle in handles]
+    if "instance" in metafunc.fixturenames:
+        pairs = zip([*state.instances] * len(readings), handles, strict=True)
+        metafunc.parametrize("instance,verdict", list(pairs), ids=ids)
+    else:
+        metafunc.parametrize("verdict", handles, ids=ids)
+
+
+def _readings(arm: str | Iterable[str] = Arm.BASELINE, part: str = ANSWER) -> list[Reading]:
+    """Return what a ``verdicts`` marker speaks of."""
+    arms = [arm] if isinstance(arm, str) else list(arm)
+    _one_of("part", part, PARTS)
+    of: Part = ANSWER if part == ANSWER else Stage(part)
+    return [Reading(Arm(_one_of("arm", name, Arm)), of) for name in arms]
+
+
+def _one_of(key: str, value: object, valid: Iterable[str]) -> str:
+    if value not in list(valid):
+        raise pytest.UsageError(not_one_of(f"marker {key}", value, valid, noun=f"a valid {key}"))
+    return str(value)
+
+
+def selection_of(items: Sequence[pytest.Item], state: State) -> Selection:
+    """Return what the selected tests need."""
+    gates: dict[str, None] = {}
+    wanted: dict[Wanted, None] = {}
+    gated = False
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        params = callspec.params if callspec else {}
+        gated = gated or any(name in item.keywords for name in ("verdicts", "gates"))
+        if isinstance(gate := params.get("gate"), GateHandle):
+            gates[gate.spec.id] = None
+        elif isinstance(verdict := params.get("verdict"), VerdictHandle):
+            wanted[Wanted(verdict.uid, verdict.reading)] = None
+    unprepared = gated and not state.prepared
+    return Selection(tuple(gates), tuple(wanted), len(items), unprepared)

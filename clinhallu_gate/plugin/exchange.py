@@ -1,0 +1,139 @@
+"""The private folder through which the controller and its workers talk: who collects what, and what was found."""
+
+import json
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from clinhallu_gate.config.thresholds import GateSpec
+from clinhallu_gate.errors import EvaluationFailed
+from clinhallu_gate.pipeline.plan import Wanted
+from clinhallu_gate.plugin.view import INSTANCES, RunView, Snapshot
+from clinhallu_gate.records import Instance
+
+_POLL_S: Final = 0.2
+_SERVER_TIMEOUT_S: Final = 1800.0
+_GATES: Final = TypeAdapter(tuple[GateSpec, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The gated tests that are to run."""
+
+    gates: tuple[str, ...] = ()
+    wanted: tuple[Wanted, ...] = ()
+    tests: int = 0
+    """All selected tests, gated or not."""
+    unprepared: bool = False
+    """Gated tests were found although no model was named."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """Where the session's model server listens."""
+
+    base_url: str
+    """``http://host:port``, without ``/v1``."""
+    model: str
+    """The name to send with requests."""
+
+
+_SELECTION: Final = TypeAdapter(Selection)
+_ADDRESS: Final = TypeAdapter(ServerAddress)
+
+
+class Exchange:
+    """One folder, private to the user, gone at the end of the session."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="clinhallu-gate-"))
+        self._closed = threading.Event()
+
+    def close(self) -> None:
+        """Remove the folder."""
+        self._closed.set()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # --- what there is to collect ---------------------------------------------------------------------------------------
+
+    def write_data(self, instances: Sequence[Instance], gates: Sequence[GateSpec]) -> None:
+        """Lay out what workers collect; they load and validate nothing themselves."""
+        self._write("uids.json", json.dumps([instance.uid for instance in instances]).encode())
+        self._write("instances.json", INSTANCES.dump_json(tuple(instances)))
+        self._write("gates.json", _GATES.dump_json(tuple(gates)))
+
+    def has_data(self) -> bool:
+        """Whether the controller has prepared a run."""
+        return (self.folder / "gates.json").exists()
+
+    def read_uids(self) -> list[str]:
+        """Return the ids of the instances."""
+        uids: list[str] = json.loads((self.folder / "uids.json").read_bytes())
+        return uids
+
+    def read_instances(self) -> tuple[Instance, ...]:
+        """Return the instances, images included."""
+        return INSTANCES.validate_json((self.folder / "instances.json").read_bytes())
+
+    def read_gates(self) -> tuple[GateSpec, ...]:
+        """Return the gates of the thresholds file."""
+        return _GATES.validate_json((self.folder / "gates.json").read_bytes())
+
+    # --- what was selected, and what was found ----------------------------------------------------------------------------
+
+    def write_selection(self, worker: str, selection: Selection) -> None:
+        """Say what a worker is to run."""
+        self._write(f"selection-{worker}.json", _SELECTION.dump_json(selection))
+
+    def read_selection(self, worker: str) -> Selection:
+        """Return what a worker is to run."""
+        return _SELECTION.validate_json((self.folder / f"selection-{worker}.json").read_bytes())
+
+    def write_results(self, view: RunView) -> None:
+        """Lay out what was found."""
+        self._write("results.json", Snapshot.of(view).model_dump_json().encode())
+
+    def read_results(self) -> Snapshot:
+        """Return what was found."""
+        return Snapshot.model_validate_json((self.folder / "results.json").read_bytes())
+
+    # --- the model server -------------------------------------------------------------------------------------------------
+
+    def serve_requests(self, start: Callable[[], ServerAddress]) -> None:
+        """Start the server when the first worker asks for it; watches in a thread of its own."""
+
+        def watch() -> None:
+            while not (self.folder / "server.request").exists():
+                if self._closed.wait(_POLL_S):
+                    return
+            try:
+                self._write("server.json", _ADDRESS.dump_json(start()))
+            except EvaluationFailed as error:
+                self._write("server.error", str(error).encode())
+
+        threading.Thread(target=watch, name="clinhallu-gate-server", daemon=True).start()
+
+    def ask_for_server(self) -> ServerAddress:
+        """Ask the controller for the server and wait for it. Raises ``EvaluationFailed`` if it cannot be had."""
+        self._write("server.request", b"")
+        deadline = time.monotonic() + _SERVER_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if (self.folder / "server.json").exists():
+                return _ADDRESS.validate_json((self.folder / "server.json").read_bytes())
+            if (self.folder / "server.error").exists():
+                raise EvaluationFailed((self.folder / "server.error").read_text())
+            time.sleep(_POLL_S)
+        raise EvaluationFailed("the controller did not start the model server in time")
+
+    def _write(self, name: str, data: bytes) -> None:
+        """Write a file so that nobody reads it half-written, not even two writers of one name."""
+        part = self.folder / f".{name}.{threading.get_ident()}.{time.monotonic_ns()}"
+        part.write_bytes(data)
+        part.replace(self.folder / name)

@@ -1,0 +1,112 @@
+"""The hooks, each handing on to the session's state; pytest's own errors stay pytest's."""
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from clinhallu_gate.plugin.collect import parametrize, selection_of
+from clinhallu_gate.plugin.options import add_options, is_asked
+from clinhallu_gate.plugin.progress import Progress
+from clinhallu_gate.plugin.state import KEY, ControllerState, State, WorkerState, usage_errors
+from clinhallu_gate.plugin.terminal import write_summary
+
+MARKERS = (
+    "verdicts(arm, part): one test per instance on the verdict on `part` of the trace of `arm` (a name or a list)",
+    "gates(metric): one test per matching gate of the thresholds file",
+    "visual_recognition: the camera",
+    "knowledge_recall: the textbook",
+    "reasoning_integration: the logic",
+    "answer_accuracy: the answers",
+    "stage_replacement: what mending a stage would be worth",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the markers and lay out the state; nothing is touched yet."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    state: State = WorkerState(config) if hasattr(config, "workerinput") else ControllerState(config)
+    config.stash[KEY] = state
+    config.pluginmanager.register(state, "clinhallu-gate-state")  # it listens to test reports
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Look at model, data and thresholds before the first test is collected, if a gated run is asked for."""
+    if is_asked(session.config):
+        with usage_errors():
+            _state(session.config).prepare()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a gated test its instances or gates."""
+    parametrize(metafunc, _state(metafunc.config))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Note what was selected; a worker writes it down before its controller is told that it has collected."""
+    state = _state(session.config)
+    if isinstance(state, ControllerState) and state.has_workers:
+        return  # its workers collect
+    with usage_errors():
+        state.selected(selection_of(session.items, state))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Evaluate before the first test; with workers, that waits for their collection."""
+    state = _state(session.config)
+    if isinstance(state, ControllerState) and not state.has_workers and not session.config.option.collectonly:
+        state.evaluate(Progress.of(session.config))
+    return (yield)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist's node has no public type
+    """Tell a worker where to read and write."""
+    state = node.config.stash[KEY]
+    with usage_errors():
+        node.workerinput["clinhallu_gate"] = state.exchange_folder()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:  # noqa: ANN401 - as above
+    """Evaluate once the first worker has collected, before any test is dispatched."""
+    state = node.config.stash[KEY]
+    if not ids and state.prepared is None:
+        return  # no gated run, and nothing to run: pytest says so itself
+    with usage_errors():
+        selection = state.exchange.read_selection(node.gateway.id)
+        state.selected(selection)
+    state.evaluate(Progress.of(node.config))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Set the exit status that the run came to."""
+    session.exitstatus = _state(session.config).exit_status(int(exitstatus))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was decided, why, where the report is and what to run next."""
+    state = _state(config)
+    if isinstance(state, ControllerState) and state.run is not None and state.run.finished:
+        write_summary(terminalreporter, state.run)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what was hosted and leave nothing behind."""
+    state = config.stash.get(KEY, None)
+    if state is not None:
+        state.close()
+
+
+def _state(config: pytest.Config) -> State:
+    state: State = config.stash[KEY]
+    return state

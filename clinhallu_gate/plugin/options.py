@@ -1,0 +1,65 @@
+"""The options of the gate, and how they are read."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from clinhallu_gate.pipeline.options import RunOptions
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare the gate's options."""
+    group = parser.getgroup("clinhallu-gate", "release gate for medical vision-language models")
+    group.addoption("--model", metavar="NAME|PATH", help="registry name, hub id or checkpoint folder; hosted on vLLM")
+    group.addoption(
+        "--endpoint",
+        metavar="URL",
+        action="append",
+        default=[],
+        help="an OpenAI-compatible server that already runs (repeat for replicas); nothing is hosted",
+    )
+    group.addoption("--judge", metavar="NAME|oracle", help="judge model; oracle for data that carries its own facts")
+    group.addoption(
+        "--data", metavar="SPEC", action="append", default=[], help="what to evaluate on (repeatable), e.g. phantom"
+    )
+    group.addoption("--protocol", metavar="NAME|FILE", default="standard", help="standard (default), prefill or a file")
+    group.addoption("--thresholds", metavar="FILE", help="release policy (default: the model's, else default.yaml)")
+    group.addoption("--baseline", metavar="RUN", type=Path, help="run folder of the release in use")
+    group.addoption("--limit", metavar="N", type=int, help="only the first N instances of the seeded random order")
+    group.addoption("--run-dir", metavar="DIR", type=Path, help="where the run is kept (default: reports/MODEL/TIME)")
+    group.addoption("--store", metavar="FILE", type=Path, help="replies kept across runs (default: reports/store.sqlite)")
+    group.addoption("--fresh", action="store_true", help="ask everything anew; the manifest says so")
+    group.addoption("--concurrency", metavar="N", type=int, help="most calls in flight per server")
+    group.addoption("--strict-instances", action="store_true", help="a hallucinated instance fails its own test")
+    group.addoption("--model-revision", metavar="REV", help="what an endpoint serves, so that its replies can be shared")
+    group.addoption("--no-decision", action="store_true", help="an exploratory run: no gate decides")
+
+
+def run_options(config: pytest.Config) -> RunOptions:
+    """Read the options as they were given."""
+    option = config.option
+    return RunOptions(
+        model=option.model,
+        endpoints=tuple(option.endpoint),
+        judge=option.judge,
+        data=tuple(option.data),
+        protocol=option.protocol,
+        thresholds=option.thresholds,
+        baseline=option.baseline,
+        limit=option.limit,
+        run_dir=option.run_dir,
+        store=option.store,
+        fresh=option.fresh,
+        concurrency=option.concurrency,
+        model_revision=option.model_revision,
+        no_decision=option.no_decision,
+        root=config.rootpath,
+        command=shlex.join(["pytest", *sys.argv[1:]]),
+    )
+
+
+def is_asked(config: pytest.Config) -> bool:
+    """Whether the command line asks for a gated run at all."""
+    return bool(config.option.model or config.option.endpoint)
