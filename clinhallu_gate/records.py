@@ -95,7 +95,7 @@ class Instance(Record):
         return f"{self.dataset}/{self.id}"
 
 
-# --- outcomes: a discriminated union, with no sentinel and no default -------------------------------------------------
+# --- outcomes: a discriminated union, with no sentinel and no default ---------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class Reading:
         return f"{self.arm}:{self.part}"
 
 
-# --- calls and replies ------------------------------------------------------------------------------------------------
+# --- calls and replies --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,8 +73,8 @@ def _header_pattern(headers: tuple[tuple[Part, str], ...]) -> re.Pattern[str]:
     """Match headers as models write them: in brackets anywhere, or alone on a line; any case, with Markdown's marks."""
     names = [re.escape(header.strip("[]")) for _, header in headers]
     bracketed = [rf"(?P<_{place}>\*{{0,2}}\[\s*{name}\s*\]\*{{0,2}}:?\*{{0,2}})" for place, name in enumerate(names)]
-    line = r"^[ \t]*(?:\#+[ \t]*|\d+\.[ \t]*)?\*{0,2}"
-    alone = [rf"(?P<_{place + len(names)}>{line}{name}\*{{0,2}}(?::|[ \t]*$)\*{{0,2}})" for place, name in enumerate(names)]
+    before, after = r"^[ \t]*(?:\#+[ \t]*|\d+\.[ \t]*)?\*{0,2}", r"\*{0,2}(?::|[ \t]*$)\*{0,2}"
+    alone = [rf"(?P<_{place}>{before}{name}{after})" for place, name in enumerate(names, start=len(names))]
     return re.compile("|".join([*bracketed, *alone]), re.IGNORECASE | re.MULTILINE)
 
 

@@ -33,7 +33,7 @@ PAD, BOS, END, IMAGE, FAKE, GLOBAL = (
     "<global-img>",
 )
 SPECIAL = (PAD, BOS, END, IMAGE, FAKE, GLOBAL, "<|system|>", "<|user|>", "<|assistant|>")
-#: Role markers are special tokens, so no merge crosses the start of a reply and a prefilled prompt extends the plain one.
+#: Role markers are special tokens: no merge crosses the start of a reply, so a prefilled prompt extends the plain one.
 TEMPLATE = """{{- bos_token -}}
 {%- for message in messages -%}
 {{- '<|' + message['role'] + '|>' -}}

@@ -37,6 +37,8 @@ from clinhallu_gate.vocabulary import ANSWER, Arm, Part, Stage
 PROTOCOL = load_protocol("standard")
 ARMS = {Arm.BASELINE: 0.5, Arm.REPLACE_VR: 0.2, Arm.REPLACE_KR: 0.1, Arm.REPLACE_VR_KR: 0.2}
 CAPTION_PROMPT = "Describe."
+CAPTION_EVERY = 4
+"""Among traces, every so many steps are captions."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class Trainer:
         file.parent.mkdir(parents=True, exist_ok=True)
         torch.save({"model": self.blank.model.state_dict(), "head": self.head.state_dict()}, file)
 
-    # --- data ---------------------------------------------------------------------------------------------------------
+    # --- data ------------------------------------------------------------------------------------------------------
 
     def caption(self) -> Sample:
         """A study, a short prompt, and what the images show."""
@@ -125,7 +127,7 @@ class Trainer:
     def _pixels(self, drawn: list[Drawn]) -> torch.Tensor:
         return torch.cat([pixels(item.pictures, self.generator) for item in drawn])
 
-    # --- losses -------------------------------------------------------------------------------------------------------
+    # --- losses ----------------------------------------------------------------------------------------------------
 
     def features(self, values: torch.Tensor) -> torch.Tensor:
         """Return the connector's tokens, (frames, 16, 192)."""
@@ -186,7 +188,7 @@ class Trainer:
             labels[row, start:stop] = torch.tensor(sample.reply)
         return ids, labels
 
-    # --- phases -------------------------------------------------------------------------------------------------------
+    # --- phases ----------------------------------------------------------------------------------------------------
 
     def losses(self, phase: str, step: int) -> torch.Tensor:
         """Return the loss of one step of ``phase``; traces have every fourth step a caption."""
@@ -195,7 +197,7 @@ class Trainer:
         if phase == "reading":
             given = {arm: share for arm, share in ARMS.items() if arm is not Arm.BASELINE}
             return self.text_loss([self.trace(given, look=False) for _ in range(BATCH[phase])], system=False)
-        if phase == "captions" or step % 4 == 3:
+        if phase == "captions" or step % CAPTION_EVERY == CAPTION_EVERY - 1:
             return self.text_loss([self.caption() for _ in range(BATCH["captions"])], system=False)
         return self.text_loss([self.trace(ARMS, look=True) for _ in range(BATCH[phase])], system=True)
 
@@ -277,7 +279,8 @@ def main() -> None:
     print(f"{len(pool)} studies drawn after {time.monotonic() - started:.0f} s", flush=True)
     plain = chat_request(PROTOCOL, _text_only("x"), Arm.BASELINE, {})
     given = chat_request(PROTOCOL, _text_only("x"), Arm.REPLACE_VR, {Stage.VISUAL_RECOGNITION: "x"})
-    texts = [text for request in (plain, given) for m in request.messages for text in m.content if isinstance(text, str)]
+    parts = [part for request in (plain, given) for message in request.messages for part in message.content]
+    texts = [part for part in parts if isinstance(part, str)]
     trainer = Trainer(build([*texts, CAPTION_PROMPT]), pool, options.seed)
     if options.resume:
         kept = torch.load(options.resume)

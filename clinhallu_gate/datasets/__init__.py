@@ -1,0 +1,1 @@
+"""Data: from a name or a path to instances."""

@@ -1,0 +1,1 @@
+"""Judges: what says whether a stage is grounded and an answer correct."""

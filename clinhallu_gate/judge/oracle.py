@@ -30,7 +30,7 @@ class Phantom:
     question: Question
 
 
-class _Unreadable(Exception):  # noqa: N818 - not an error of the program
+class _Unreadable(Exception):
     """A sentence that the oracle cannot read."""
 
 
@@ -68,7 +68,7 @@ def _phantom(facts: bytes, uid: str) -> Phantom:
         raise BadInput(f"--judge: the facts of {uid} are not a phantom's: {error!r}.") from None
 
 
-# --- stages -----------------------------------------------------------------------------------------------------------
+# --- stages -------------------------------------------------------------------------------------------------------
 
 
 def judge_stage(phantom: Phantom, stage: Stage, text: str) -> Verdict:
@@ -116,7 +116,7 @@ _READERS: Final[dict[Stage, Callable[[Phantom, Sentence], str | None]]] = {
 }
 
 
-# --- claims: what is false about one, or None ---------------------------------------------------------------------------
+# --- claims: what is false about one, or None ---------------------------------------------------------------------
 
 
 def _modality_claim(study: Study, sentence: Sentence) -> str | None:
@@ -215,7 +215,7 @@ def _values(domain: Domain, sentence: Sentence) -> frozenset[str]:
     raise _Unreadable("no value that the atlas knows")
 
 
-# --- answers ----------------------------------------------------------------------------------------------------------
+# --- answers ------------------------------------------------------------------------------------------------------
 
 _LETTER: Final = re.compile(r"^\W*([A-D])(?:\W|$)")
 
@@ -235,5 +235,3 @@ def judge_answer(question: Question, text: str) -> Verdict:
     if said == {question.value}:
         return Judged(Outcome.CORRECT, "the value that follows from the facts")
     return Judged(Outcome.INCORRECT, f"{', '.join(sorted(said))!r}, the answer is {question.answer!r}")
-
-

@@ -1,13 +1,14 @@
 """Ask the model all that a plan needs: the engine over its endpoints and the store, in one asyncio loop."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Final
 
 from clinhallu_gate.engine.core import Engine
 from clinhallu_gate.engine.endpoint import HttpEndpoint
 from clinhallu_gate.engine.limiter import Limits
 from clinhallu_gate.engine.window import each
+from clinhallu_gate.errors import EvaluationFailed
 from clinhallu_gate.events import Listener
 from clinhallu_gate.hosting.host import ModelHost
 from clinhallu_gate.judge.oracle import Oracle
@@ -87,7 +88,8 @@ class HostedEndpoint(Endpoint):
 
     async def close(self) -> None:
         """Close the connections; the server stays its host's to stop."""
-        if self._ready is not None and self._ready.done() and not self._ready.cancelled() and not self._ready.exception():
-            await self._ready.result().close()
-        elif self._ready is not None:
-            self._ready.cancel()
+        if self._ready is None:
+            return
+        self._ready.cancel()  # no effect once the server is up
+        with suppress(asyncio.CancelledError, EvaluationFailed):
+            await (await self._ready).close()

@@ -165,5 +165,3 @@ def _row(results: Results, instance: Instance, reading: Reading, verdict: Verdic
         "completion_tokens": cost.completion_tokens if cost else None,
         "cached_tokens": cost.cached_tokens if cost else None,
     }
-
-

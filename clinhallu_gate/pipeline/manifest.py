@@ -103,4 +103,5 @@ def versions() -> dict[str, str]:
 
 def machine() -> dict[str, str]:
     """Return what the evaluation ran on, without the host's name."""
-    return {"system": f"{platform.system()} {platform.release()}", "arch": platform.machine(), "cpus": str(os.cpu_count())}
+    system = f"{platform.system()} {platform.release()}"
+    return {"system": system, "arch": platform.machine(), "cpus": f"{os.cpu_count()} CPUs"}

@@ -58,7 +58,7 @@ class Run:
         log = self.prepared.run_dir / "server.log"
         self.host = ModelHost(self.prepared.entry, self.prepared.identity, log_path=log) if hosted else None
 
-    # --- evaluate -----------------------------------------------------------------------------------------------------
+    # --- evaluate --------------------------------------------------------------------------------------------------
 
     def evaluate(self, plan: Plan, gates: Sequence[GateSpec], *, emit: Callable[[Event], None]) -> None:
         """Seek every reading of ``plan`` and decide ``gates``.
@@ -85,7 +85,7 @@ class Run:
             self._fail(str(_first(causes)))
         self.finished = utc_now()
 
-    # --- decide -------------------------------------------------------------------------------------------------------
+    # --- decide ----------------------------------------------------------------------------------------------------
 
     def _decide(self) -> tuple[GateResult, ...]:
         return decide_all(
@@ -99,7 +99,8 @@ class Run:
 
     def _fail(self, why: str) -> None:
         self.failure = why
-        self.gates = tuple(gate_result(spec, None, f"the evaluation was not completed: {why}") for spec in self.selected)
+        reason = f"the evaluation was not completed: {why}"
+        self.gates = tuple(gate_result(spec, None, reason) for spec in self.selected)
 
     @property
     def release(self) -> Release:
@@ -124,5 +125,3 @@ def _first(group: BaseException) -> BaseException:
 def utc_now() -> str:
     """Return the time as the run folder writes it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-

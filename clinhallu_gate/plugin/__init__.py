@@ -1,4 +1,4 @@
-"""The pytest plugin: collect instances and gates as tests, evaluate before the first one runs, decide the exit status."""
+"""The pytest plugin: instances and gates become tests, evaluation comes before the first, the exit status decides."""
 
 from clinhallu_gate.plugin.fixtures import model_server, run
 from clinhallu_gate.plugin.hooks import (

@@ -16,7 +16,7 @@ from clinhallu_gate.vocabulary import ANSWER, Arm, Metric, Part, Stage
 
 
 def parametrize(metafunc: pytest.Metafunc, state: State) -> None:
-    """Give a test with the marker ``verdicts`` or ``gates`` its parameters; ``instance`` alone means every instance."""
+    """Give a test with the marker ``verdicts``, ``gates`` or ``instances`` its parameters."""
     verdicts = metafunc.definition.get_closest_marker("verdicts")
     gates = metafunc.definition.get_closest_marker("gates")
 
@@ -31,12 +31,17 @@ def parametrize(metafunc: pytest.Metafunc, state: State) -> None:
         chosen = [GateHandle(spec, lookup) for spec in state.gates if spec.metric is metric]
         ids = [handle.spec.id.replace("[", "-").rstrip("]") for handle in chosen]
         metafunc.parametrize("gate", chosen, ids=ids)
-    elif "instance" in metafunc.fixturenames:
+    elif metafunc.definition.get_closest_marker("instances") is not None:
         metafunc.parametrize("instance", state.instances, ids=state.uids)
 
 
 def _parametrize_verdicts(
-    metafunc: pytest.Metafunc, state: State, readings: Sequence[Reading], lookup: Any, *, strict: bool  # noqa: ANN401 - Lookup
+    metafunc: pytest.Metafunc,
+    state: State,
+    readings: Sequence[Reading],
+    lookup: Any,
+    *,
+    strict: bool,  # noqa: ANN401 - Lookup
 ) -> None:
     handles = [VerdictHandle(uid, reading, lookup, strict) for reading in readings for uid in state.uids]
     several = len(readings) > 1

@@ -61,7 +61,7 @@ class Exchange:
         self._closed.set()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    # --- what there is to collect ---------------------------------------------------------------------------------------
+    # --- what there is to collect ----------------------------------------------------------------------------------
 
     def write_data(self, instances: Sequence[Instance], gates: Sequence[GateSpec]) -> None:
         """Lay out what workers collect; they load and validate nothing themselves."""
@@ -86,7 +86,7 @@ class Exchange:
         """Return the gates of the thresholds file."""
         return _GATES.validate_json((self.folder / "gates.json").read_bytes())
 
-    # --- what was selected, and what was found ----------------------------------------------------------------------------
+    # --- what was selected, and what was found ---------------------------------------------------------------------
 
     def write_selection(self, worker: str, selection: Selection) -> None:
         """Say what a worker is to run."""
@@ -104,7 +104,7 @@ class Exchange:
         """Return what was found."""
         return Snapshot.model_validate_json((self.folder / "results.json").read_bytes())
 
-    # --- the model server -------------------------------------------------------------------------------------------------
+    # --- the model server ------------------------------------------------------------------------------------------
 
     def serve_requests(self, start: Callable[[], ServerAddress]) -> None:
         """Start the server when the first worker asks for it; watches in a thread of its own."""

@@ -14,6 +14,7 @@ from clinhallu_gate.plugin.terminal import write_summary
 MARKERS = (
     "verdicts(arm, part): one test per instance on the verdict on `part` of the trace of `arm` (a name or a list)",
     "gates(metric): one test per matching gate of the thresholds file",
+    "instances: one test per instance, which it is given as `instance`",
     "visual_recognition: the camera",
     "knowledge_recall: the textbook",
     "reasoning_integration: the logic",

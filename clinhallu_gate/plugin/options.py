@@ -29,11 +29,11 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--baseline", metavar="RUN", type=Path, help="run folder of the release in use")
     group.addoption("--limit", metavar="N", type=int, help="only the first N instances of the seeded random order")
     group.addoption("--run-dir", metavar="DIR", type=Path, help="where the run is kept (default: reports/MODEL/TIME)")
-    group.addoption("--store", metavar="FILE", type=Path, help="replies kept across runs (default: reports/store.sqlite)")
+    group.addoption("--store", metavar="FILE", type=Path, help="replies kept across runs (reports/store.sqlite)")
     group.addoption("--fresh", action="store_true", help="ask everything anew; the manifest says so")
     group.addoption("--concurrency", metavar="N", type=int, help="most calls in flight per server")
     group.addoption("--strict-instances", action="store_true", help="a hallucinated instance fails its own test")
-    group.addoption("--model-revision", metavar="REV", help="what an endpoint serves, so that its replies can be shared")
+    group.addoption("--model-revision", metavar="REV", help="what an endpoint serves; makes its replies last")
     group.addoption("--no-decision", action="store_true", help="an exploratory run: no gate decides")
 
 

@@ -54,7 +54,7 @@ class ControllerState:
         """Whether xdist's workers collect and run the tests."""
         return bool(self._config.pluginmanager.hasplugin("dsession"))
 
-    # --- collect --------------------------------------------------------------------------------------------------------
+    # --- collect ---------------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
         """Look at everything a run needs. Raises ``BadInput``."""
@@ -84,7 +84,7 @@ class ControllerState:
         if self.prepared is not None:
             demand_tests(selection)
 
-    # --- evaluate -------------------------------------------------------------------------------------------------------
+    # --- evaluate --------------------------------------------------------------------------------------------------
 
     @cached_property
     def exchange(self) -> Exchange:
@@ -137,7 +137,7 @@ class ControllerState:
         server = self.run.host.server()
         return ServerAddress(server.base_url, server.model)
 
-    # --- end --------------------------------------------------------------------------------------------------------------
+    # --- end -------------------------------------------------------------------------------------------------------
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember failures that no gate speaks for: a gate test's own outcome is in the release decision."""
@@ -220,4 +220,4 @@ KEY: Final = pytest.StashKey[State]()
 def demand_tests(selection: Selection) -> None:
     """Raise ``BadInput`` if no test is selected: an empty run must not look like a good one."""
     if not selection.tests:
-        raise BadInput("no test is selected: -k, -m, --lf or the paths leave none. Try: pytest suites/ --collect-only -q")
+        raise BadInput("no test is selected: -k, -m, --lf or the paths leave none. Try: pytest suites/ --collect-only")

@@ -1,6 +1,6 @@
 """The small atlas that phantoms live in: what can be seen in each modality, and the rules that hold there.
 
-It is simplified on purpose, closed, and no medical advice: the oracle must be able to know everything that is true in it.
+It is simplified on purpose, closed, and no medical advice: the oracle must know everything that is true in it.
 """
 
 from dataclasses import dataclass

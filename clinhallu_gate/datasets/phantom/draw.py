@@ -60,7 +60,7 @@ def _frame(study: Study, number: int, rng: random.Random) -> Array:
         if finding.frame == number:
             for x, y, radius in _places(study, finding, rng):
                 _STAMP[finding.kind](canvas, x, y, radius, rng.uniform(*_CONTRAST))
-    return np.clip(canvas + _noise(rng, 0.05), 0, 1)
+    return _float32(np.clip(canvas + _noise(rng, 0.05), 0, 1))
 
 
 def _places(study: Study, finding: Finding, rng: random.Random) -> list[tuple[float, float, float]]:
@@ -78,23 +78,22 @@ def _places(study: Study, finding: Finding, rng: random.Random) -> list[tuple[fl
     return [(x + dx, y + rng.uniform(-4, 4), rng.uniform(*radius)) for dx in offsets]
 
 
-# --- shapes -----------------------------------------------------------------------------------------------------------
+# --- shapes -------------------------------------------------------------------------------------------------------
 
 
 def _disc(x: float, y: float, radius: float, *, edge: float = 0.8, stretch: float = 1.0) -> Array:
     """Return a soft disc: 1 inside, 0 outside, with an edge of about ``edge`` pixels."""
     distance = np.sqrt((_X - x) ** 2 + ((_Y - y) / stretch) ** 2)
-    return np.clip((radius - distance) / (2 * edge) + 0.5, 0, 1)
+    return _float32(np.clip((radius - distance) / (2 * edge) + 0.5, 0, 1))
 
 
 def _ring(x: float, y: float, radius: float, width: float) -> Array:
-    return _disc(x, y, radius) - _disc(x, y, radius - width)
+    return _float32(_disc(x, y, radius) - _disc(x, y, radius - width))
 
 
 def _box(x0: float, x1: float, y0: float, y1: float) -> Array:
-    return (np.clip(_X - x0, 0, 1) * np.clip(x1 - _X, 0, 1) * np.clip(_Y - y0, 0, 1) * np.clip(y1 - _Y, 0, 1)).astype(
-        np.float32
-    )
+    across = np.clip(_X - x0, 0, 1) * np.clip(x1 - _X, 0, 1)
+    return _float32(across * np.clip(_Y - y0, 0, 1) * np.clip(y1 - _Y, 0, 1))
 
 
 def _blend(canvas: Array, mask: Array, colour: tuple[float, float, float], strength: float) -> None:
@@ -106,14 +105,18 @@ def _blend(canvas: Array, mask: Array, colour: tuple[float, float, float], stren
 def _noise(rng: random.Random, sigma: float) -> Array:
     """Return noise, shape (112, 112, 1): the same for the same seed on every machine, nearly normal."""
     parts = np.frombuffer(rng.randbytes(4 * SIZE * SIZE), dtype=np.uint8).reshape(4, SIZE, SIZE, 1)
-    return ((parts.sum(axis=0, dtype=np.float32) / 255 - 2) * (sigma * 3**0.5)).astype(np.float32)
+    return _float32((parts.sum(axis=0, dtype=np.float32) / 255 - 2) * (sigma * 3**0.5))
 
 
 def _texture(rng: random.Random, cells: int, strength: float) -> Array:
     """Return smooth blotches of ``cells`` x ``cells``, shape (112, 112, 1), within plus and minus ``strength``."""
     coarse = np.frombuffer(rng.randbytes(cells * cells), dtype=np.uint8).reshape(cells, cells)
     fine = np.asarray(PilImage.fromarray(coarse).resize((SIZE, SIZE), PilImage.Resampling.BILINEAR), dtype=np.float32)
-    return ((fine / 127.5 - 1) * strength)[..., None]
+    return _float32((fine / 127.5 - 1) * strength)[..., None]
+
+
+def _float32(values: npt.NDArray[np.floating]) -> Array:
+    return values.astype(np.float32, copy=False)
 
 
 def _grey(level: float) -> tuple[float, float, float]:
@@ -121,10 +124,10 @@ def _grey(level: float) -> tuple[float, float, float]:
 
 
 def _canvas(colour: tuple[float, float, float]) -> Array:
-    return np.broadcast_to(np.asarray(colour, dtype=np.float32), (SIZE, SIZE, 3)).copy()
+    return _float32(np.broadcast_to(np.asarray(colour, dtype=np.float32), (SIZE, SIZE, 3)).copy())
 
 
-# --- backgrounds ------------------------------------------------------------------------------------------------------
+# --- backgrounds --------------------------------------------------------------------------------------------------
 
 
 def _radiograph(rng: random.Random) -> Array:
@@ -150,7 +153,7 @@ def _ultrasound(rng: random.Random) -> Array:
     canvas = _canvas(_grey(0.03))
     fan = _disc(56, -8, 116, edge=1.5) * (1 - _disc(56, -8, 18)) * (np.abs(_X - 56) < 0.62 * (_Y + 26))
     _blend(canvas, fan.astype(np.float32), _grey(0.4 + rng.uniform(-0.03, 0.03)), 1)
-    return canvas + fan[..., None] * (_noise(rng, 0.09) + _texture(rng, 20, 0.06))
+    return _float32(canvas + fan[..., None] * (_noise(rng, 0.09) + _texture(rng, 20, 0.06)))
 
 
 def _histology(rng: random.Random) -> Array:
@@ -169,7 +172,7 @@ _BACKGROUND: Final[dict[str, Callable[[random.Random], Array]]] = {
 }
 
 
-# --- findings: stamp(canvas, x, y, radius, contrast) -------------------------------------------------------------------
+# --- findings: stamp(canvas, x, y, radius, contrast) --------------------------------------------------------------
 
 
 def _bright_disc(canvas: Array, x: float, y: float, radius: float, contrast: float) -> None:
@@ -213,7 +216,7 @@ def _cyst(canvas: Array, x: float, y: float, radius: float, contrast: float) -> 
 
 def _gallstone(canvas: Array, x: float, y: float, radius: float, contrast: float) -> None:
     _blend(canvas, _box(x - radius + 1, x + radius - 1, y, y + 16), _grey(0.05), 0.8 * contrast)
-    _blend(canvas, _disc(x, y, radius) * (_Y < y + 1), _grey(1.0), contrast)
+    _blend(canvas, _disc(x, y, radius) * (y + 1 > _Y), _grey(1.0), contrast)
 
 
 def _hemangioma(canvas: Array, x: float, y: float, radius: float, contrast: float) -> None:

@@ -80,7 +80,7 @@ def facts_of(study: Study, question: Question) -> dict[str, Any]:
 
 
 def question_from_facts(facts: Any) -> Question:  # noqa: ANN401 - JSON
-    """Read back the question that ``facts_of`` wrote. Raises ``KeyError``, ``TypeError``, ``ValueError`` on other input."""
+    """Read back what ``facts_of`` wrote. Raises ``KeyError``, ``TypeError`` or ``ValueError`` on other input."""
     rule = facts["rule"]
     return Question(
         **{

@@ -97,7 +97,7 @@ def _name(study: Study, kind: str) -> str:
     return study.atlas.kind(kind).plural if finding and finding.count > 1 else kind
 
 
-# --- the image alone --------------------------------------------------------------------------------------------------
+# --- the image alone ----------------------------------------------------------------------------------------------
 
 
 def _presence(study: Study, rng: random.Random) -> Question:
@@ -134,7 +134,7 @@ def _side(study: Study, rng: random.Random) -> Question | None:
         return None
     name = _name(study, finding.kind)
     text = _pick(rng, f"On which side of the {study.atlas.modality}: {name}?", f"Left or right: where is the {name}?")
-    return _look("side", text, QuestionType.OPEN_ENDED, Domain.SIDE, finding.side, finding.kind)
+    return _look("side", text, Domain.SIDE, finding.side, finding.kind)
 
 
 def _zone(study: Study, rng: random.Random) -> Question | None:
@@ -143,8 +143,7 @@ def _zone(study: Study, rng: random.Random) -> Question | None:
         return None
     text = f"In which part of the {study.atlas.modality} is the {_name(study, finding.kind)} seen?"
     options = _options(list(study.atlas.zones), rng)
-    kind = QuestionType.MULTIPLE_CHOICE
-    return _look("zone", text, kind, Domain.ZONE, finding.zone, finding.kind, options=options)
+    return _look("zone", text, Domain.ZONE, finding.zone, finding.kind, options=options)
 
 
 def _count(study: Study, rng: random.Random) -> Question | None:
@@ -154,7 +153,7 @@ def _count(study: Study, rng: random.Random) -> Question | None:
     plural = study.atlas.kind(finding.kind).plural
     text = _pick(rng, f"How many {plural} are there?", f"What is the number of {plural}?")
     value = COUNT_WORDS[finding.count - 1]
-    return _look("count", text, QuestionType.OPEN_ENDED, Domain.COUNT, value, finding.kind)
+    return _look("count", text, Domain.COUNT, value, finding.kind)
 
 
 def _frame(study: Study, rng: random.Random) -> Question | None:
@@ -163,7 +162,7 @@ def _frame(study: Study, rng: random.Random) -> Question | None:
         return None
     name = _name(study, finding.kind)
     text = _pick(rng, f"Which frame shows the {name}?", f"In which frame can the {name} be seen?")
-    return _look("frame", text, QuestionType.OPEN_ENDED, Domain.FRAME, f"frame {finding.frame}", finding.kind)
+    return _look("frame", text, Domain.FRAME, f"frame {finding.frame}", finding.kind)
 
 
 def _which(study: Study, rng: random.Random) -> Question | None:
@@ -172,11 +171,10 @@ def _which(study: Study, rng: random.Random) -> Question | None:
         return None
     text = _pick(rng, f"Which finding does the {study.atlas.modality} show?", "What abnormality is seen?")
     options = _options([kind.name for kind in study.atlas.kinds], rng)
-    kind = QuestionType.MULTIPLE_CHOICE
-    return _look("which", text, kind, Domain.KIND, finding.kind, finding.kind, options=options)
+    return _look("which", text, Domain.KIND, finding.kind, finding.kind, options=options)
 
 
-# --- a rule alone -----------------------------------------------------------------------------------------------------
+# --- a rule alone -------------------------------------------------------------------------------------------------
 
 
 def _any_kind(study: Study, rng: random.Random) -> Kind:
@@ -192,7 +190,7 @@ def _composition_rule(study: Study, rng: random.Random) -> Question:
 def _management_rule(study: Study, rng: random.Random) -> Question:
     kind, size = _any_kind(study, rng), rng.choice(SIZES)
     text = _pick(rng, f"What does a {size} {kind.name} call for?", f"What is the next step for a {size} {kind.name}?")
-    return _step("management_rule", text, Needs.RULE, kind, size, rng)
+    return _step("management_rule", text, Needs.RULE, kind, size, rng=rng)
 
 
 def _urgency_rule(study: Study, rng: random.Random) -> Question:
@@ -202,7 +200,7 @@ def _urgency_rule(study: Study, rng: random.Random) -> Question:
     return _yes_no("urgency_rule", text, Needs.RULE, kind.name, yes=kind.urgent, rule=rule)
 
 
-# --- both -------------------------------------------------------------------------------------------------------------
+# --- both ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +238,7 @@ def _management_shown(study: Study, rng: random.Random) -> Question | None:
     text = _pick(
         rng, f"What is the next step for the finding {it.words}?", f"What does the abnormality {it.words} call for?"
     )
-    return _step("management_shown", text, Needs.BOTH, it.kind, it.size, rng)
+    return _step("management_shown", text, Needs.BOTH, it.kind, it.size, rng=rng)
 
 
 def _urgency_shown(study: Study, rng: random.Random) -> Question | None:
@@ -254,7 +252,7 @@ def _urgency_shown(study: Study, rng: random.Random) -> Question | None:
     return _yes_no("urgency_shown", text, Needs.BOTH, it.kind.name, yes=it.kind.urgent, rule=rule)
 
 
-# --- builders ---------------------------------------------------------------------------------------------------------
+# --- builders -----------------------------------------------------------------------------------------------------
 
 
 def _yes_no(
@@ -265,10 +263,9 @@ def _yes_no(
     return Question(family, text, QuestionType.YES_NO, needs, Domain.YES_NO, value, rule, kind, side=side)
 
 
-def _look(
-    family: str, text: str, type_: QuestionType, domain: Domain, value: str, kind: str, *, options: tuple[str, ...] = ()
-) -> Question:
+def _look(family: str, text: str, domain: Domain, value: str, kind: str, *, options: tuple[str, ...] = ()) -> Question:
     rule = Rule(kind, Attribute.APPEARANCE)
+    type_ = QuestionType.MULTIPLE_CHOICE if options else QuestionType.OPEN_ENDED
     return Question(family, text, type_, Needs.IMAGE, domain, value, rule, kind, options=options)
 
 
@@ -277,7 +274,7 @@ def _material(family: str, text: str, needs: Needs, kind: Kind) -> Question:
     return Question(family, text, QuestionType.OPEN_ENDED, needs, Domain.MATERIAL, kind.material, rule, kind.name)
 
 
-def _step(family: str, text: str, needs: Needs, kind: Kind, size: str, rng: random.Random) -> Question:
+def _step(family: str, text: str, needs: Needs, kind: Kind, size: str, *, rng: random.Random) -> Question:
     value = kind.step(size)
     others = rng.sample([step for step in STEPS if step != value], 3)
     options = _options([value, *others], rng)

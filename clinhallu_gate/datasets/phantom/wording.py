@@ -78,7 +78,8 @@ def _appearance(rule: Rule, value: str) -> tuple[str, ...]:
 def _composition(rule: Rule, value: str) -> tuple[str, ...]:
     kind = KIND[rule.kind]
     phrase = _capital(kind.phrase)
-    return (f"{phrase} consists of {value}.", f"{phrase} is made of {value}.", f"{_capital(kind.plural)} contain {value}.")
+    several = _capital(kind.plural)
+    return (f"{phrase} consists of {value}.", f"{phrase} is made of {value}.", f"{several} contain {value}.")
 
 
 def _management(rule: Rule, value: str) -> tuple[str, ...]:
@@ -124,23 +125,26 @@ def _conclusion(value: str, letter: str | None, rng: random.Random) -> str:
 def _premise(study: Study, question: Question, rng: random.Random) -> str:
     finding = study.finding(question.kind)
     if finding is None:
-        return rng.choice(
-            (f"No {question.kind} is seen.", f"The {study.atlas.modality} does not show {KIND[question.kind].phrase}.")
-        )
-    if question.domain is Domain.COUNT:
-        noun = _noun(finding)
-        return _capital(rng.choice((f"{noun} {'are' if finding.count > 1 else 'is'} seen.", f"The study shows {noun}.")))
-    noun = KIND[finding.kind].plural if finding.count > 1 else finding.kind
+        phrase = KIND[question.kind].phrase
+        return rng.choice((f"No {question.kind} is seen.", f"The {study.atlas.modality} does not show {phrase}."))
+    return _capital(rng.choice(_premises(study, question, finding)))
+
+
+def _premises(study: Study, question: Question, finding: Finding) -> tuple[str, ...]:
+    """Return the ways to say what the conclusion rests on."""
     verb = "are" if finding.count > 1 else "is"
-    if question.family in {"size", "management_shown"}:
-        return f"The {noun} shown {verb} {finding.size}."
-    if question.domain is Domain.FRAME:
-        return rng.choice((f"The {noun} {verb} in frame {finding.frame}.", f"Frame {finding.frame} shows the {noun}."))
-    if question.domain is Domain.ZONE:
-        return f"The {noun} {verb} in the {finding.zone} {study.atlas.region}."
+    if question.domain is Domain.COUNT:
+        return (f"{_noun(finding)} {verb} seen.", f"The study shows {_noun(finding)}.")
+    noun = KIND[finding.kind].plural if finding.count > 1 else finding.kind
     if question.domain is Domain.SIDE or question.side:
-        return rng.choice((f"The {noun} {verb} on the {finding.side}.", f"The {finding.side} side shows the {noun}."))
-    return rng.choice((f"The {study.atlas.modality} shows the {noun}.", f"The {noun} {verb} seen."))
+        return (f"The {noun} {verb} on the {finding.side}.", f"The {finding.side} side shows the {noun}.")
+    if question.domain is Domain.FRAME:
+        return (f"The {noun} {verb} in frame {finding.frame}.", f"Frame {finding.frame} shows the {noun}.")
+    if question.domain is Domain.ZONE:
+        return (f"The {noun} {verb} in the {finding.zone} {study.atlas.region}.",)
+    if question.family in {"size", "management_shown"}:
+        return (f"The {noun} shown {verb} {finding.size}.",)
+    return (f"The {study.atlas.modality} shows the {noun}.", f"The {noun} {verb} seen.")
 
 
 def _capital(text: str) -> str:

@@ -1,0 +1,47 @@
+# `make gate`: gate the shipped phantom-vlm on real vLLM.   `make test`: test the gate itself.
+# Both set up .venv on a fresh machine. With an NVIDIA GPU vLLM's GPU package is installed, else its CPU build.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FLAVOUR := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -q GPU && echo gpu || echo cpu)
+STAMP := $(VENV)/.installed-$(FLAVOUR)
+MODEL ?= phantom-vlm
+
+.PHONY: gate test test-fast lint sample bench clean
+
+gate: $(STAMP)
+	$(BIN)/python -m pytest suites/ --model $(MODEL) -q
+
+test: $(STAMP) lint
+	$(BIN)/python -m pytest tests/
+
+test-fast: $(STAMP)
+	$(BIN)/python -m pytest tests/ -m "not vllm"
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+sample: $(STAMP)
+	$(BIN)/python reports/make_sample.py
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/items.py
+	$(BIN)/python benchmarks/prefix_cache.py
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try make PYTHON=python3.11 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e '.[$(FLAVOUR),dev]'
+ifeq ($(FLAVOUR),cpu)
+	# The CPU build of vLLM pulls these in, built for CUDA; beside a CPU torch they cannot be imported.
+	$(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+endif
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,107 @@
+"""What to run next, by what the run found."""
+
+import math
+import shlex
+from collections.abc import Iterator
+from typing import Final
+
+from clinhallu_gate.gate.result import GateResult
+from clinhallu_gate.report.context import RunContext
+from clinhallu_gate.report.decision import DecisionDocument
+from clinhallu_gate.report.figures import plural
+from clinhallu_gate.report.model import Step
+from clinhallu_gate.report.names import METRIC_SUITE, subject
+from clinhallu_gate.report.verdict import blocking
+from clinhallu_gate.report.visible import one_line
+from clinhallu_gate.vocabulary import Decision
+
+_HOPELESS: Final = 50
+"""More times as many instances than this are no advice."""
+
+
+def next_steps(document: DecisionDocument, context: RunContext) -> tuple[Step, ...]:
+    """Return the steps, the first one first."""
+    if not document.completed:
+        text = "Run the same command again: every finished call is kept, and only what is missing is asked."
+        return (Step(text=text, command=one_line(context.command)),)
+    return (
+        *_failed(document, context),
+        *_undecided(document),
+        *_not_selected(context),
+        *_passed(document, context),
+    )
+
+
+def _failed(document: DecisionDocument, context: RunContext) -> Iterator[Step]:
+    suites = {METRIC_SUITE[gate.metric]: gate for gate in reversed(blocking(document, Decision.FAIL))}
+    for suite, gate in reversed(suites.items()):
+        text = f"List the instances behind the {subject(gate)} (no call is made again):"
+        yield Step(text=text, command=one_line(_with_suite(context.command, suite)))
+
+
+def _with_suite(command: str, suite: str) -> str:
+    """Return ``command`` with one suite in the place of all, and with what lists expected failures."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = []
+    every = next((word for word in words if word.rstrip("/") == "suites"), None)
+    if every is None:
+        return f"{command} -rx"
+    return shlex.join([suite if word is every else word for word in words] + ["-rx"])
+
+
+def _undecided(document: DecisionDocument) -> Iterator[Step]:
+    """Say what would decide, unless something failed already."""
+    open_ = blocking(document, Decision.INCONCLUSIVE)
+    if not open_ or blocking(document, Decision.FAIL):
+        return
+    beyond = [gate for gate in open_ if _is_beyond(gate)]
+    needs = [_instances_needed(gate) for gate in open_]
+    known = [need for need in needs if need is not None]
+    if beyond:
+        text = f"More instances would rather show a failure: the {subject(beyond[0])} is beyond its threshold already."
+    elif len(known) < len(needs):
+        text = "More instances are needed, but an estimate lies so near its threshold that thousands may not decide."
+    else:
+        text = f"Evaluate more instances (--data, or no --limit): roughly {max(known):,} decide it if the rates stay."
+    yield Step(text=text)
+
+
+def _instances_needed(gate: GateResult) -> int | None:
+    """Return roughly how many instances bring the limit that a PASS needs to the threshold.
+
+    The distance of a limit from the estimate shrinks with the square root of the number of instances.
+    """
+    if gate.estimate is None or gate.interval is None:
+        return None
+    ((bound, wanted),) = gate.threshold.items()
+    limit = gate.interval[0] if bound == "min" else gate.interval[1]
+    room = abs(wanted - gate.estimate)
+    times = ((limit - gate.estimate) / room) ** 2 if room else math.inf
+    if times > _HOPELESS:
+        return None
+    exact = math.ceil(gate.n * times)
+    step = int(10.0 ** max(len(str(exact)) - 2, 0))
+    return math.ceil(exact / step) * step
+
+
+def _is_beyond(gate: GateResult) -> bool:
+    if gate.estimate is None:
+        return False
+    ((bound, wanted),) = gate.threshold.items()
+    return gate.estimate < wanted if bound == "min" else gate.estimate > wanted
+
+
+def _not_selected(context: RunContext) -> Iterator[Step]:
+    if context.not_selected:
+        count = plural(len(context.not_selected), "blocking gate")
+        yield Step(text=f"Select everything for a release decision: {count} left out. Run without -k, -m and --lf.")
+
+
+def _passed(document: DecisionDocument, context: RunContext) -> Iterator[Step]:
+    if document.decision is Decision.PASS:
+        folder = one_line(shlex.quote(context.run_dir))
+        yield Step(
+            text="Hold the next release against this one:", command=f"pytest suites/ --model NEXT --baseline {folder}"
+        )

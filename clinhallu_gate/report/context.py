@@ -1,0 +1,43 @@
+"""What the report tells beside decision and results: how the run was made, and how to make it again."""
+
+from collections.abc import Mapping
+
+from clinhallu_gate.records import Record
+
+
+class DataSource(Record):
+    """A data set as it was evaluated."""
+
+    name: str
+    sha256: str
+    instances: int
+
+
+class RunContext(Record):
+    """How a run was made. Times and call counts differ between a run and its repetition; they stand only here."""
+
+    run_dir: str
+    """The run folder, as a person would type it."""
+    command: str
+    """The command line that repeats the run."""
+    started: str
+    """UTC, for people: ``2026-01-31 12:00:00 UTC``."""
+    finished: str
+    versions: Mapping[str, str]
+    """Of the package, vLLM, Python and what else matters, by name."""
+    model: str
+    """The model's name for people."""
+    judge: str
+    protocol: str
+    data: tuple[DataSource, ...]
+    machine: str
+    calls_made: int
+    calls_from_store: int
+    notes: tuple[str, ...] = ()
+    """Whatever limits what the run says: ``--limit 40: 40 of 240 instances``, ``exploratory run``."""
+    rationale: Mapping[str, str] = {}
+    """Why a gate's threshold is what it is, by gate id."""
+    not_selected: tuple[str, ...] = ()
+    """Ids of blocking gates of the thresholds file that were not selected."""
+    failure: str | None = None
+    """Why the evaluation could not be completed, where that is not a matter of single gates."""

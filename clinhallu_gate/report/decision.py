@@ -1,0 +1,145 @@
+"""``decision.json``: what was decided, for other programs; nothing in it differs between a run and its repetition."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, NoReturn
+
+from pydantic import Field, ValidationError, model_validator
+
+from clinhallu_gate.errors import BadInput
+from clinhallu_gate.gate.release import EXIT_NOT_COMPLETED, Release, failure_budget
+from clinhallu_gate.gate.result import GateResult
+from clinhallu_gate.records import Record
+from clinhallu_gate.vocabulary import Decision, Stage
+
+SCHEMA_VERSION: Final = 1
+FILE_NAME: Final = "decision.json"
+HELD_BACK: Final = "held back: the evaluation was not completed, and no rate of such a run is a result"
+
+
+class NamedDigest(Record):
+    """A protocol by name and digest."""
+
+    name: str
+    sha256: str
+
+
+class FileDigest(Record):
+    """A file by path, as it was given, and digest."""
+
+    file: str
+    sha256: str
+
+
+class DatasetDigest(Record):
+    """A data set as it was evaluated."""
+
+    name: str
+    sha256: str
+    """Digest over instances and images."""
+    instances: int
+
+
+class DecisionDocument(Record):
+    """The fields of ``decision.json``, in their order."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    decision: Decision | None
+    """PASS, FAIL or INCONCLUSIVE; None if there is no release decision."""
+    exit_status: int
+    model: str
+    judge: str
+    baseline: str | None
+    """The run folder that ``--baseline`` named."""
+    protocol: NamedDigest
+    thresholds: FileDigest
+    datasets: tuple[DatasetDigest, ...]
+    model_sha256: str | None
+    """Digest of the weights; None where an endpoint does not say what it serves."""
+    failure_budget: Mapping[Stage, float] | None
+    """Each stage's share of the sum of the three hallucination rates."""
+    gates: tuple[GateResult, ...]
+    scorings: Mapping[str, Any] = Field(default_factory=dict)
+    """Figures by other rules of scoring, for comparison only."""
+
+    @model_validator(mode="after")
+    def _no_rate_without_completion(self) -> "DecisionDocument":
+        rates = any(gate.estimate is not None or gate.interval is not None for gate in self.gates)
+        if self.exit_status == EXIT_NOT_COMPLETED and (rates or self.failure_budget is not None):
+            raise ValueError("a run that was not completed has no rate")
+        return self
+
+    @property
+    def completed(self) -> bool:
+        """Whether the evaluation delivered what its gates need."""
+        return self.exit_status != EXIT_NOT_COMPLETED
+
+    def to_json(self) -> bytes:
+        """Return the file's bytes: the same for the same content. Raises ``ValueError`` for NaN or infinity."""
+        content = self.model_dump(mode="json")
+        content["scorings"] = {name: content["scorings"][name] for name in sorted(content["scorings"])}
+        return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def build(
+    release: Release,
+    gates: Sequence[GateResult],
+    *,
+    model: str,
+    model_sha256: str | None,
+    judge: str,
+    protocol: NamedDigest,
+    thresholds: FileDigest,
+    datasets: Sequence[DatasetDigest],
+    baseline: str | None = None,
+    scorings: Mapping[str, Any] | None = None,
+) -> DecisionDocument:
+    """Put the document together. If the run was not completed, its gates keep their counts and lose their rates."""
+    completed = release.exit_status != EXIT_NOT_COMPLETED
+    return DecisionDocument(
+        decision=release.decision,
+        exit_status=release.exit_status,
+        model=model,
+        judge=judge,
+        baseline=baseline,
+        protocol=protocol,
+        thresholds=thresholds,
+        datasets=tuple(datasets),
+        model_sha256=model_sha256,
+        failure_budget=failure_budget(gates) if completed else None,
+        gates=tuple(gates) if completed else tuple(_held_back(gate) for gate in gates),
+        scorings=(scorings or {}) if completed else {},
+    )
+
+
+def load(path: Path | str) -> DecisionDocument:
+    """Read a ``decision.json``. Raises ``BadInput``, one line, for a file that is none or of another version."""
+    try:
+        content = json.loads(Path(path).read_bytes(), parse_constant=_refuse)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: is not a decision.json: {_one_line(error)}.") from None
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version != SCHEMA_VERSION:
+        raise BadInput(f"{path}: schema_version: {version!r} cannot be read. Valid: {SCHEMA_VERSION}.")
+    try:
+        return DecisionDocument.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise BadInput(f"{path}: is not a decision.json: {key}: {_one_line(first['msg'])}.") from None
+
+
+def _held_back(gate: GateResult) -> GateResult:
+    if gate.decision in (None, Decision.NOT_APPLICABLE):
+        return gate
+    nothing = {"estimate": None, "interval": None, "interval_levels": None, "decision": None, "reason": HELD_BACK}
+    return gate.model_copy(update=nothing)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a number")
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split()).rstrip(".")

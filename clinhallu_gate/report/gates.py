@@ -1,0 +1,113 @@
+"""Gates for people: the table's rows, and the failure budget."""
+
+from clinhallu_gate.gate.result import GateResult
+from clinhallu_gate.report.context import RunContext
+from clinhallu_gate.report.decision import HELD_BACK, DecisionDocument
+from clinhallu_gate.report.figures import confidence, interval, is_difference, measured, percent, share, threshold
+from clinhallu_gate.report.model import BudgetView, Family, GateView, Plotted, StageShare, Tone
+from clinhallu_gate.report.names import STAGE_TITLE, nickname, subject
+from clinhallu_gate.report.visible import one_line
+from clinhallu_gate.vocabulary import METRIC_STAGE, Decision, Severity, Stage
+
+_TONE: dict[Decision | None, Tone] = {
+    Decision.PASS: "good",
+    Decision.FAIL: "bad",
+    Decision.INCONCLUSIVE: "unsure",
+    Decision.NOT_APPLICABLE: "void",
+    None: "void",
+}
+
+
+def gate_view(gate: GateResult, context: RunContext) -> GateView:
+    """Return one gate as people read it."""
+    return GateView(
+        id=one_line(gate.id),
+        title=_capital(subject(gate)),
+        family=family(gate),
+        scope="mean over strata" if gate.scope == "mean" else one_line(gate.scope),
+        blocking=gate.severity is Severity.BLOCKING,
+        word=decision_word(gate),
+        tone=_TONE[gate.decision],
+        estimate=measured(gate),
+        interval=interval(gate),
+        confidence=confidence(gate),
+        threshold=threshold(gate),
+        n=gate.n,
+        failed=gate.failed,
+        unjudged=gate.unjudged,
+        reason=_capital(one_line(gate.reason)),
+        rationale=one_line(context.rationale.get(gate.id, "")),
+        plotted=_plotted(gate),
+    )
+
+
+def decision_word(gate: GateResult) -> str:
+    """Return the decision, or why there is none."""
+    if gate.decision is Decision.NOT_APPLICABLE:
+        return "not applicable"
+    if gate.decision is None:
+        return "held back" if gate.reason == HELD_BACK else "not completed"
+    return gate.decision.value
+
+
+def family(gate: GateResult) -> Family:
+    """Return the axis on which a gate is drawn."""
+    if is_difference(gate):
+        return "difference"
+    return "hallucination" if gate.metric in METRIC_STAGE else "accuracy"
+
+
+def budget_view(document: DecisionDocument) -> BudgetView | None:
+    """Return where the failures come from; None if no stage's rate is known."""
+    mean = {
+        METRIC_STAGE[gate.metric]: gate
+        for gate in document.gates
+        if gate.metric in METRIC_STAGE and gate.scope == "mean" and gate.estimate is not None
+    }
+    if not mean:
+        return None
+    shares = document.failure_budget or {}
+    return BudgetView(
+        sentence=_budget_sentence(document),
+        stages=tuple(_stage_share(stage, mean.get(stage), shares.get(stage)) for stage in Stage),
+    )
+
+
+def _budget_sentence(document: DecisionDocument) -> str:
+    shares = document.failure_budget
+    if not shares:
+        known = sum(gate.metric in METRIC_STAGE and gate.scope == "mean" for gate in document.gates)
+        return "No stage hallucinated." if known >= len(Stage) else "Shares need the rates of all three stages."
+    worst = max(shares, key=lambda stage: shares[stage])
+    return f"The {nickname(worst)} ({STAGE_TITLE[worst].lower()}) eats {share(shares[worst])} of the failure budget."
+
+
+def _stage_share(stage: Stage, gate: GateResult | None, part: float | None) -> StageShare:
+    return StageShare(
+        stage=stage.value,
+        nickname=nickname(stage),
+        title=STAGE_TITLE[stage],
+        rate=None if gate is None or gate.estimate is None else percent(gate.estimate),
+        threshold=None if gate is None else threshold(gate),
+        word="not selected" if gate is None else decision_word(gate),
+        tone="void" if gate is None else _TONE[gate.decision],
+        share=part,
+        share_text=None if part is None else share(part),
+    )
+
+
+def _plotted(gate: GateResult) -> Plotted | None:
+    if gate.interval is None:
+        return None
+    ((bound, value),) = gate.threshold.items()
+    return Plotted(
+        estimate=gate.estimate,
+        low=gate.interval[0],
+        high=gate.interval[1],
+        threshold=value,
+        allowed="above" if bound == "min" else "below",
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,249 @@
+"""The records of the report's view-model: everything is text for people, but for the numbers of plots."""
+
+from typing import Literal, TypeAlias
+
+from clinhallu_gate.records import Record
+from clinhallu_gate.report.images import Picture
+
+Tone: TypeAlias = Literal["good", "bad", "unsure", "void"]
+"""How a statement is meant; pages and terminals choose colour and shape by it, beside the word itself."""
+Family: TypeAlias = Literal["hallucination", "accuracy", "difference"]
+"""Gates of one family are drawn on one axis."""
+
+
+class Headline(Record):
+    """What the run says, in a word and in a sentence."""
+
+    word: str
+    tone: Tone
+    sentence: str
+    exit_status: int
+
+
+class Plotted(Record):
+    """A gate's numbers, on its own scale."""
+
+    estimate: float | None
+    low: float
+    high: float
+    threshold: float
+    allowed: Literal["below", "above"]
+    """On which side of the threshold the gate passes."""
+
+
+class GateView(Record):
+    """One gate."""
+
+    id: str
+    title: str
+    family: Family
+    scope: str
+    blocking: bool
+    word: str
+    """PASS, FAIL, INCONCLUSIVE, not applicable, not completed or held back."""
+    tone: Tone
+    estimate: str | None
+    interval: str | None
+    confidence: str | None
+    threshold: str
+    n: int
+    failed: int
+    unjudged: int
+    reason: str
+    rationale: str
+    plotted: Plotted | None
+
+
+class StageShare(Record):
+    """One stage in the failure budget."""
+
+    stage: str
+    nickname: str
+    title: str
+    rate: str | None
+    threshold: str | None
+    word: str
+    tone: Tone
+    share: float | None
+    share_text: str | None
+
+
+class BudgetView(Record):
+    """Where the failures come from."""
+
+    sentence: str
+    stages: tuple[StageShare, ...]
+
+
+class ArmView(Record):
+    """Answers in one arm, and what the repair is worth."""
+
+    arm: str
+    title: str
+    accuracy: str
+    accuracy_number: float
+    n: int
+    recovery: str
+    repaired: int | None
+    """Wrong alone, right in this arm; None for the model alone."""
+    broken: int | None
+    """Right alone, wrong in this arm."""
+    gate: str
+    """The decision of the recovery gate over the mean, if there is one."""
+
+
+class StratumView(Record):
+    """The rates of one stratum."""
+
+    name: str
+    instances: int
+    rates: tuple[str, ...]
+    """One for each of the columns."""
+
+
+class StrataView(Record):
+    """Rates by stratum."""
+
+    columns: tuple[str, ...]
+    rows: tuple[StratumView, ...]
+
+
+class ReadingView(Record):
+    """How completely one reading could be judged."""
+
+    title: str
+    judged: int
+    failed: int
+    unjudged: int
+    not_asked: int
+
+
+class LackView(Record):
+    """A reason for which verdicts are missing."""
+
+    kind: str
+    reason: str
+    count: int
+    example: str
+
+
+class Completeness(Record):
+    """What was had and what was not."""
+
+    sentence: str
+    readings: tuple[ReadingView, ...]
+    lacks: tuple[LackView, ...]
+
+
+class CostView(Record):
+    """What the traces cost."""
+
+    traces: int
+    median_latency: str
+    p95_latency: str
+    prompt_tokens: str
+    completion_tokens: str
+    cached_tokens: str | None
+
+
+class PartView(Record):
+    """One stage, or the answer, of a listed instance: gold beside candidate."""
+
+    part: str
+    nickname: str
+    title: str
+    judged_in: str
+    gold: str | None
+    candidate: str | None
+    word: str
+    tone: Tone
+    reason: str
+
+
+class TextOf(Record):
+    """A part of a trace."""
+
+    title: str
+    text: str
+
+
+class OptionView(Record):
+    """A choice of a question."""
+
+    text: str
+    gold: bool
+
+
+class ArmAnswer(Record):
+    """The answer of one arm of a listed instance."""
+
+    title: str
+    text: str
+    word: str
+    tone: Tone
+
+
+class CaseView(Record):
+    """An instance in which something counts against the model."""
+
+    uid: str
+    stratum: str
+    question: str
+    question_type: str
+    options: tuple[OptionView, ...]
+    answer: str
+    pictures: tuple[Picture, ...]
+    marks: tuple[str, ...]
+    """Names of stages, ``answer``, ``repair`` (only a repaired arm is wrong), ``failed``: what it is listed for."""
+    parts: tuple[PartView, ...]
+    baseline: tuple[TextOf, ...]
+    """The trace of the model alone, as far as it could be read."""
+    answers: tuple[ArmAnswer, ...]
+
+
+class Cases(Record):
+    """The listed instances."""
+
+    total: int
+    not_listed: int
+    counts: dict[str, int]
+    """How many of the listed bear each mark."""
+    listed: tuple[CaseView, ...]
+
+
+class Step(Record):
+    """What to do next."""
+
+    text: str
+    command: str | None = None
+
+
+class Fact(Record):
+    """One line of how the run was made."""
+
+    name: str
+    value: str
+
+
+class ReportView(Record):
+    """All that a page, a terminal or a summary shows."""
+
+    headline: Headline
+    model: str
+    judge: str
+    protocol: str
+    data: str
+    finished: str
+    notes: tuple[str, ...]
+    patient_data: bool
+    budget: BudgetView | None
+    gates: tuple[GateView, ...]
+    arms: tuple[ArmView, ...]
+    strata: StrataView | None
+    completeness: Completeness
+    costs: CostView | None
+    cases: Cases
+    next_steps: tuple[Step, ...]
+    command: str
+    run_dir: str
+    facts: tuple[Fact, ...]

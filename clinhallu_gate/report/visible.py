@@ -1,0 +1,36 @@
+"""Untrusted text made safe to look at: nothing hides, reorders or steers a terminal."""
+
+import unicodedata
+from typing import Final
+
+_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories without a glyph of their own: controls, bidirectional marks, surrogates, separators ..."""
+LONGEST: Final = 6000
+
+
+def visible(text: str, *, limit: int = LONGEST) -> str:
+    r"""Show hidden characters as ``\u202e`` and the like, keep line ends, and cut after ``limit`` characters.
+
+    >>> visible("left\u202eright\x1b[2J")
+    'left\\u202eright\\u001b[2J'
+    """
+    lines = "\n".join(text.splitlines())
+    shown = "".join(_shown(character) for character in lines[:limit])
+    left = len(lines) - limit
+    return shown if left <= 0 else f"{shown} ... ({left} more characters)"
+
+
+def one_line(text: str, *, limit: int = 300) -> str:
+    """Do the same on a single line."""
+    return visible(" ".join(text.split()), limit=limit)
+
+
+def _shown(character: str) -> str:
+    if character == "\n" or (character.isascii() and character.isprintable()):
+        return character
+    if character == "\t":
+        return " "
+    if unicodedata.category(character) not in _HIDDEN:
+        return character
+    code = ord(character)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 - the end of the basic plane

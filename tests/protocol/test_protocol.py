@@ -1,0 +1,115 @@
+"""Protocols: what is asked, arm by arm, to the letter; and what a file that is none is told."""
+
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from clinhallu_gate.datasets.phantom.atlas import STRATUM
+from clinhallu_gate.datasets.phantom.generate import phantom_instances
+from clinhallu_gate.errors import BadInput
+from clinhallu_gate.protocol.render import chat_request, image_digests
+from clinhallu_gate.protocol.spec import NAMES, Protocol, load_protocol
+from clinhallu_gate.records import ChatRequest, Instance
+from clinhallu_gate.vocabulary import ANSWER, Arm, Stage
+
+GIVEN = {
+    Arm.BASELINE: (),
+    Arm.REPLACE_VR: (Stage.VISUAL_RECOGNITION,),
+    Arm.REPLACE_KR: (Stage.VISUAL_RECOGNITION, Stage.KNOWLEDGE_RECALL),
+    Arm.REPLACE_VR_KR: (Stage.VISUAL_RECOGNITION, Stage.KNOWLEDGE_RECALL),
+}
+
+
+@pytest.fixture(scope="module")
+def instance() -> Instance:
+    """A question with options on several images."""
+    studies = phantom_instances(studies=6, strata=(STRATUM["ultrasound"],))
+    return next(item for item in studies if item.options)
+
+
+def _request(name: str, instance: Instance, arm: Arm) -> ChatRequest:
+    return chat_request(load_protocol(name), instance, arm, {stage: f"<given {stage}>" for stage in GIVEN[arm]})
+
+
+def _readable(request: ChatRequest) -> str:
+    lines = []
+    for message in request.messages:
+        lines.append(f"=== {message.role}")
+        lines += [part if isinstance(part, str) else "<image>" for part in message.content]
+    return "\n".join([*lines, f"=== continue: {request.continue_final_message}, {request.sampling}"])
+
+
+@pytest.mark.parametrize("arm", Arm)
+@pytest.mark.parametrize("name", NAMES)
+def test_prompts(name: str, arm: Arm, instance: Instance, snapshot: SnapshotAssertion) -> None:
+    """Every word that a model is sent."""
+    assert _readable(_request(name, instance, arm)) == snapshot
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_arms_share_all_that_comes_before_what_differs(name: str, instance: Instance) -> None:
+    """System prompt, images and question are the same words at the same place in every arm."""
+    requests = [_request(name, instance, arm) for arm in Arm]
+    assert len({request.messages[0] for request in requests}) == 1
+    assert len({image_digests(request) for request in requests}) == 1
+    question = f"Question: {instance.question}\n" + "\n".join(instance.options)
+    for request in requests:
+        *images, text = request.messages[1].content
+        assert not any(isinstance(image, str) for image in images)
+        assert isinstance(text, str)
+        assert text.startswith(question)
+
+
+def test_a_prefilled_reply_extends_the_plain_prompt(instance: Instance) -> None:
+    """In `prefill` the user's message is the baseline's in every arm; only the assistant's beginning differs."""
+    requests = {arm: _request("prefill", instance, arm) for arm in Arm}
+    assert len({request.messages[:2] for request in requests.values()}) == 1
+    assert requests[Arm.REPLACE_VR].messages[2].content[0] == (
+        "[Visual Recognition]\n<given visual_recognition>\n\n[Knowledge Recall]"
+    )
+
+
+def test_what_an_arm_asks_for() -> None:
+    """The model writes what it is not given, and the answer."""
+    protocol = load_protocol("standard")
+    assert protocol.asked(Arm.BASELINE) == (*Stage, ANSWER)
+    assert protocol.asked(Arm.REPLACE_VR_KR) == (Stage.REASONING_INTEGRATION, ANSWER)
+    assert protocol.waits_for(Arm.REPLACE_KR) is Arm.BASELINE
+    assert protocol.waits_for(Arm.REPLACE_VR_KR) is None
+
+
+def test_any_change_changes_the_digest() -> None:
+    """A word of a prompt is enough."""
+    before = load_protocol("standard")
+    assert before.sha256 != load_protocol("prefill").sha256
+    changed = Protocol(**{**before.model_dump(), "user": before.user + "!"})
+    assert changed.sha256 != before.sha256
+
+
+def test_a_users_protocol_file_brings_its_own_prompts(tmp_path: Path) -> None:
+    """Templates beside the file are used; those that are not there are the packaged ones."""
+    packaged = Path(__file__).parents[2] / "clinhallu_gate" / "protocol" / "standard.yaml"
+    file = tmp_path / "mine.yaml"
+    file.write_text(packaged.read_text().replace("name: standard", "name: mine"))
+    (tmp_path / "system.j2").write_text("Be brief.")
+    protocol = load_protocol(str(file))
+    assert protocol.name == "mine"
+    assert protocol.system == "Be brief."
+    assert protocol.user == load_protocol("standard").user
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("name: x", "not a protocol"), ("- 1", "not a protocol"), ("{", "not a protocol")],
+)
+def test_a_file_that_is_no_protocol(text: str, says: str, tmp_path: Path) -> None:
+    """One line that names the file."""
+    file = tmp_path / "p.yaml"
+    file.write_text(text)
+    with pytest.raises(BadInput, match=says) as error:
+        load_protocol(str(file))
+    assert str(file) in str(error.value)
+    assert "\n" not in str(error.value)
+    with pytest.raises(BadInput, match="Did you mean 'standard'"):
+        load_protocol("standart")

@@ -1,0 +1,183 @@
+"""The README's command, whole, on real vLLM: released, blocked, repeated, killed, with workers."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.vllm
+ROOT = Path(__file__).parents[2]
+TRACES = 960
+"""240 instances in four arms."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A finished command and the run that it left."""
+
+    status: int
+    output: str
+    run_dir: Path
+    seconds: float
+
+    @property
+    def decision(self) -> dict[str, Any]:
+        """Its ``decision.json``."""
+        content: dict[str, Any] = json.loads((self.run_dir / "decision.json").read_bytes())
+        return content
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """Its ``manifest.json``."""
+        content: dict[str, Any] = json.loads((self.run_dir / "manifest.json").read_bytes())
+        return content
+
+
+def _command(model: str, run_dir: Path, store: Path, *more: str) -> list[str]:
+    options = ["--model", model, "--run-dir", str(run_dir), "--store", str(store), "-q", "-p", "no:cacheprovider"]
+    return [sys.executable, "-m", "pytest", "suites/", *options, *more]
+
+
+def _gate(model: str, run_dir: Path, store: Path, *more: str) -> Ended:
+    started = time.monotonic()
+    done = subprocess.run(
+        _command(model, run_dir, store, *more), cwd=ROOT, capture_output=True, text=True, check=False, timeout=600
+    )
+    return Ended(done.returncode, done.stdout + done.stderr, run_dir, time.monotonic() - started)
+
+
+def _stored(store: Path) -> int:
+    if not store.exists():
+        return 0
+    with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
+        try:
+            return int(connection.execute("SELECT count(*) FROM replies").fetchone()[0])
+        except sqlite3.OperationalError:
+            return 0
+
+
+def _kill_in_mid_evaluation(run_dir: Path, store: Path, *, after: int) -> int:
+    """Start the gate, SIGKILL pytest once ``after`` replies are stored; return how many were stored then."""
+    with (run_dir.parent / f"{run_dir.name}.log").open("wb") as log:
+        gate = subprocess.Popen(_command("phantom-vlm", run_dir, store), cwd=ROOT, stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + 300
+            while _stored(store) < after:
+                assert gate.poll() is None, f"ended too soon: {Path(log.name).read_text()[-2000:]}"
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            family = psutil.Process(gate.pid).children(recursive=True)
+            assert any("vllm" in " ".join(child.cmdline()) for child in family)
+        finally:
+            gate.send_signal(signal.SIGKILL)
+            gate.wait()
+    _, alive = psutil.wait_procs(family, timeout=15)
+    assert not alive, f"survived the SIGKILL of pytest by 15 s: {alive}"
+    return _stored(store)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("vllm")
+
+
+@pytest.fixture(scope="module")
+def killed_twice(folder: Path) -> list[int]:
+    """How many replies the store held after each of two SIGKILLs in mid-evaluation."""
+    store = folder / "store.sqlite"
+    first = _kill_in_mid_evaluation(folder / "killed-1", store, after=100)
+    second = _kill_in_mid_evaluation(folder / "killed-2", store, after=first + 200)
+    return [first, second]
+
+
+@pytest.fixture(scope="module")
+def released(folder: Path, killed_twice: list[int]) -> Ended:
+    """The run that completes what was killed twice."""
+    assert killed_twice[1] < TRACES, "the second kill came after the last call"
+    return _gate("phantom-vlm", folder / "released", folder / "store.sqlite")
+
+
+def test_phantom_vlm_is_released(released: Ended) -> None:
+    """Exit status 0, PASS, and the path of a report that is there."""
+    assert released.status == 0, released.output[-3000:]
+    assert released.decision["decision"] == "PASS"
+    assert str(released.run_dir / "report.html") in released.output.replace("\n", "")
+    assert (released.run_dir / "report.html").stat().st_size > 10_000
+
+
+def test_phantom_vlm_is_good_and_not_perfect(released: Ended) -> None:
+    """What the shipped weights are promised to reach on the default evaluation set."""
+    gates = {gate["id"]: gate for gate in released.decision["gates"]}
+    assert gates["answer_accuracy[mean]"]["estimate"] >= 0.75
+    assert 0.05 <= gates["visual_hallucination_rate[mean]"]["estimate"] <= 0.35
+    assert all(gate["unjudged"] <= 0.01 * gate["n"] for gate in gates.values())
+
+
+def test_a_killed_run_repeats_no_finished_call(released: Ended, killed_twice: list[int]) -> None:
+    """All that was in the store after the second kill was taken from there."""
+    calls = released.manifest["calls"]
+    assert calls["from_store"] >= killed_twice[1]
+    assert calls["made"] + calls["from_store"] == TRACES
+    assert calls["failed"] == 0
+
+
+def test_the_same_command_again_asks_nothing(released: Ended, folder: Path) -> None:
+    """No model call, no vLLM start, the same bytes of decision.json, within 20 s."""
+    again = _gate("phantom-vlm", folder / "again", folder / "store.sqlite")
+    assert again.status == 0
+    assert again.manifest["calls"]["made"] == 0
+    assert not (again.run_dir / "server.log").exists()
+    assert (again.run_dir / "decision.json").read_bytes() == (released.run_dir / "decision.json").read_bytes()
+    assert again.seconds < 20
+
+
+@pytest.mark.parametrize("how", [("-n", "2"), ("-p", "no:xdist")], ids=["n2", "no-xdist"])
+def test_workers_decide_the_same_from_one_store(released: Ended, folder: Path, how: tuple[str, str]) -> None:
+    """With and without xdist: the same decision.json."""
+    ended = _gate("phantom-vlm", folder / f"same-store{how[1]}", folder / "store.sqlite", *how)
+    assert ended.status == 0, ended.output[-3000:]
+    assert (ended.run_dir / "decision.json").read_bytes() == (released.run_dir / "decision.json").read_bytes()
+
+
+def test_workers_decide_the_same_from_an_empty_store(released: Ended, folder: Path) -> None:
+    """One server, one evaluation, the same decisions; estimates within 0.02."""
+    ended = _gate("phantom-vlm", folder / "empty-n2", folder / "empty.sqlite", "-n", "2")
+    assert ended.status == 0, ended.output[-3000:]
+    assert ended.manifest["calls"]["made"] == TRACES
+    for ours, theirs in zip(ended.decision["gates"], released.decision["gates"], strict=True):
+        assert ours["decision"] == theirs["decision"]
+        assert ours["estimate"] == pytest.approx(theirs["estimate"], abs=0.02)
+
+
+@pytest.fixture(scope="module")
+def blocked(folder: Path) -> Ended:
+    """A run of the early checkpoint."""
+    more = ("--thresholds", "thresholds/phantom.yaml")
+    return _gate("phantom-vlm-early", folder / "blocked", folder / "store.sqlite", *more)
+
+
+def test_the_early_checkpoint_is_blocked_by_its_eyes(blocked: Ended) -> None:
+    """Exit status 1; the visual gate FAILs and is named as what eats the failure budget."""
+    assert blocked.status == 1, blocked.output[-3000:]
+    assert blocked.decision["decision"] == "FAIL"
+    gates = {gate["id"]: gate["decision"] for gate in blocked.decision["gates"]}
+    assert gates["visual_hallucination_rate[mean]"] == "FAIL"
+    budget = blocked.decision["failure_budget"]
+    assert max(budget, key=budget.get) == "visual_recognition"
+    assert "camera" in blocked.output
+
+
+def test_nothing_is_left_running(released: Ended, blocked: Ended) -> None:
+    """No server outlives its session."""
+    assert released.status == 0
+    assert blocked.status == 1
+    servers = [p for p in psutil.process_iter(["cmdline"]) if "phantom-vlm" in " ".join(p.info["cmdline"] or ())]
+    assert not [p for p in servers if "vllm" in " ".join(p.info["cmdline"])]
