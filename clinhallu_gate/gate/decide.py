@@ -51,12 +51,13 @@ def decide_all(
     alpha: float,
     blocking_gates: int,
     complete: bool = True,
+    baseline_of: VerdictOf | None = None,
 ) -> tuple[GateResult, ...]:
     """Decide the gates in their order. Raises ``EvaluationFailed`` if a gate's scope was asked only in part."""
     return tuple(
         decide(
             spec,
-            gate_arrays(spec, frame, verdict_of),
+            gate_arrays(spec, frame, verdict_of, baseline_of),
             alpha=alpha,
             blocking_gates=blocking_gates,
             complete=complete,
@@ -88,7 +89,7 @@ def _measured(spec: GateSpec, arrays: GateArrays, limits: Limits) -> Measured:
     """Return estimate and limits on the metric's own scale, where the lower limit may be the upper one of y."""
     estimate = exact_estimate(arrays)
     interval, levels = (limits.lower, limits.upper), (limits.lower_error, limits.upper_error)
-    if spec.max is None:
+    if spec.min is not None:
         interval, levels = interval[::-1], levels[::-1]
     return Measured(
         estimate=None if estimate is None else float(natural(spec, estimate)),

@@ -67,7 +67,7 @@ def exact_estimate(arrays: GateArrays) -> Fraction | None:
 
 def natural(spec: GateSpec, y: Fraction) -> Fraction:
     """Translate between the metric's own scale and the one on which larger is worse; its own inverse."""
-    if spec.max is not None:
+    if spec.min is None:
         return y
     return -y if spec.metric is Metric.RECOVERY else 1 - y
 

@@ -84,16 +84,26 @@ def readings(spec: GateSpec) -> tuple[Reading, ...]:
     return (Reading(spec.arm, ANSWER),)
 
 
-def gate_arrays(spec: GateSpec, frame: Frame, verdict_of: VerdictOf) -> GateArrays | NotApplicable:
+def gate_arrays(
+    spec: GateSpec, frame: Frame, verdict_of: VerdictOf, baseline_of: VerdictOf | None = None
+) -> GateArrays | NotApplicable:
     """Return the arrays of a gate, or why it has none.
+
+    Args:
+        spec: the gate.
+        frame: the instances of the run.
+        verdict_of: the verdicts of the run.
+        baseline_of: those of the release in use, which ``max_drop`` compares with; what it lacks is unjudged there.
 
     Raises ``EvaluationFailed`` if a verdict of the scope was not sought: a gate is never computed from a part.
     """
-    if spec.max_drop is not None:
+    if spec.max_drop is not None and baseline_of is None:
         return NotApplicable("no baseline run was given to compare with")
     members = frame.members(spec.scope)
     uids = [frame.uids[i] for i in members]
     read = [_read(spec, reading, uids, verdict_of) for reading in readings(spec)]
+    if spec.max_drop is not None and baseline_of is not None:
+        read.append(_read(spec, readings(spec)[0], uids, baseline_of))
     without = max(bad.no_gold for bad in read)
     if without:
         return NotApplicable(f"{without} of {len(uids)} instances have no gold trace for it")
@@ -110,7 +120,7 @@ def gate_arrays(spec: GateSpec, frame: Frame, verdict_of: VerdictOf) -> GateArra
 
 
 def _difference(spec: GateSpec, arm: _Bad, baseline: _Bad) -> tuple[FloatArray, FloatArray]:
-    """Return the least and the most y of a recovery: with ``min`` too little of it is bad, with ``max`` too much."""
+    """Return the least and the most y of a difference; of a recovery too little is bad with ``min``, else too much."""
     if spec.max is not None:
         arm, baseline = baseline, arm
     return arm.least - baseline.most, arm.most - baseline.least

@@ -41,7 +41,7 @@ def _how_sure(spec: GateSpec, arrays: GateArrays, decision: Decision, measured: 
     if decision is Decision.INCONCLUSIVE:
         return f", but {arrays.n} instances leave {low} to {high} possible"
     passed = decision is Decision.PASS
-    if passed == (spec.max is not None):
+    if passed == (spec.min is None):
         error, limit = measured.levels[1], f"{'no more' if passed else 'less'} than {high}"
     else:
         error, limit = measured.levels[0], f"{'no less' if passed else 'more'} than {low}"

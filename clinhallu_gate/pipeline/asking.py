@@ -22,8 +22,6 @@ from clinhallu_gate.store.sqlite import SqliteStore
 
 #: Instances in flight: enough to keep a server's batch full, few enough that an image's arms stay adjacent.
 WINDOW: Final = 64
-CALL_TIMEOUT_S: Final = 600.0
-"""Longest wait for one reply; a trace of a large model on a busy server takes minutes."""
 
 
 async def ask_all(plan: Plan, prepared: Prepared, results: Results, *, host: ModelHost | None, emit: Listener) -> None:
@@ -58,15 +56,15 @@ async def ask_all(plan: Plan, prepared: Prepared, results: Results, *, host: Mod
 
 def _endpoints(prepared: Prepared, host: ModelHost | None) -> "list[HostedEndpoint] | list[HttpEndpoint]":
     if host is not None:
-        return [HostedEndpoint(host)]
+        return [HostedEndpoint(host, timeout_s=prepared.options.call_timeout_s)]
     name = prepared.identity.name
-    return [HttpEndpoint(url, name, timeout_s=CALL_TIMEOUT_S) for url in prepared.endpoints]
+    return [HttpEndpoint(url, name, timeout_s=prepared.options.call_timeout_s) for url in prepared.endpoints]
 
 
 class HostedEndpoint(Endpoint):
     """The endpoint of a hosted model: the first call brings the server up, a run from the store never does."""
 
-    def __init__(self, host: ModelHost, *, timeout_s: float = CALL_TIMEOUT_S) -> None:
+    def __init__(self, host: ModelHost, *, timeout_s: float) -> None:
         self._host = host
         self._timeout_s = timeout_s
         self._ready: asyncio.Future[HttpEndpoint] | None = None

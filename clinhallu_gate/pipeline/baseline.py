@@ -1,12 +1,22 @@
-"""The run of the release in use: whether this run may be compared with it."""
+"""The run of the release in use: whether this run may be compared with it, and its verdicts."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from clinhallu_gate.datasets.load import Dataset
 from clinhallu_gate.errors import BadInput
+from clinhallu_gate.gate.metrics import VerdictOf
 from clinhallu_gate.protocol.spec import Protocol
+from clinhallu_gate.records import Failed, Judged, Reading, Unjudged, Verdict
 from clinhallu_gate.report.decision import DecisionDocument, load
+from clinhallu_gate.vocabulary import FailReason, Outcome, UnjudgedReason
+
+_COLUMNS: Final = ["dataset", "id", "arm", "part", "kind", "outcome", "reason"]
+_LACKING: Final = Unjudged(UnjudgedReason.ENDPOINT_FAILED, "the baseline run has no verdict on it")
 
 
 def check_baseline(run: Path, *, protocol: Protocol, datasets: Sequence[Dataset], judge: str) -> DecisionDocument:
@@ -24,3 +34,26 @@ def check_baseline(run: Path, *, protocol: Protocol, datasets: Sequence[Dataset]
     if document.judge != judge:
         raise BadInput(f"--baseline: {run} was judged by {document.judge!r}, not by {judge!r}.")
     return document
+
+
+def baseline_verdicts(run: Path) -> VerdictOf:
+    """Return the verdicts of a run; what it lacks is unjudged there. Raises ``BadInput`` if it has none to read."""
+    try:
+        rows = pq.read_table(run / "results.parquet", columns=_COLUMNS).to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise BadInput(f"--baseline: {run} has no results to compare with: {' '.join(str(error).split())}.") from None
+    found = {(f"{row['dataset']}/{row['id']}", f"{row['arm']}:{row['part']}"): _verdict(row) for row in rows}
+
+    def verdict_of(uid: str, reading: Reading) -> Verdict:
+        return found.get((uid, str(reading)), _LACKING)
+
+    return verdict_of
+
+
+def _verdict(row: dict[str, str]) -> Verdict:
+    """Return the verdict that a row of ``results.parquet`` holds."""
+    if row["kind"] == "judged":
+        return Judged(Outcome(row["outcome"]), row["reason"])
+    if row["kind"] == "failed":
+        return Failed(FailReason(row["reason"].partition(":")[0]), row["reason"])
+    return Unjudged(UnjudgedReason.JUDGE_FAILED, row["reason"])

@@ -49,11 +49,12 @@ def begin_folder(prepared: Prepared) -> None:
         raise BadInput(f"--run-dir: {folder} cannot be written: {error.strerror or error}.") from None
 
 
-def write_folder(run: Run) -> None:
-    """Write everything that the run leaves."""
+def write_folder(run: Run) -> ReportView:
+    """Write everything that the run leaves; return what people are shown of it."""
     folder = run.prepared.run_dir
-    view = view_of(run)
-    (folder / decision.FILE_NAME).write_bytes(decision_of(run).to_json())
+    decided = decision_of(run)
+    view = report_view(decided, run.results, _context(run))
+    (folder / decision.FILE_NAME).write_bytes(decided.to_json())
     pq.write_table(results_table(run.results), folder / "results.parquet")
     _write_manifest(folder, manifest_of(run.prepared, started=run.started, run=run))
     (folder / "report.html").write_bytes(render_html(view))
@@ -62,6 +63,7 @@ def write_folder(run: Run) -> None:
     if step_summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(step_summary).open("a", encoding="utf-8") as file:
             file.write(summary)
+    return view
 
 
 def decision_of(run: Run) -> decision.DecisionDocument:
@@ -78,11 +80,6 @@ def decision_of(run: Run) -> decision.DecisionDocument:
         datasets=[decision.DatasetDigest(**dict(source)) for source in _sources(prepared)],
         baseline=str(prepared.options.baseline) if prepared.options.baseline else None,
     )
-
-
-def view_of(run: Run) -> ReportView:
-    """Return what people are shown of the run."""
-    return report_view(decision_of(run), run.results, _context(run))
 
 
 def _context(run: Run) -> RunContext:
@@ -115,6 +112,9 @@ def _notes(prepared: Prepared) -> list[str]:
         f"--limit {options.limit}: {len(prepared.instances)} of {everything} instances": options.limit is not None,
         "--no-decision: an exploratory run, no gate decides": options.no_decision,
         "--fresh: every reply was asked for anew": options.fresh,
+        "--store was not used: without --model-revision an endpoint's replies stay with the run": (
+            options.store is not None and not prepared.identity.lasting
+        ),
     }
     return [note for note, holds in found.items() if holds]
 

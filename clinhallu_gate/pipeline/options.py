@@ -20,6 +20,8 @@ class RunOptions:
     store: Path | None = None
     fresh: bool = False
     concurrency: int | None = None
+    call_timeout_s: float = 600.0
+    """Longest wait for one reply; a trace of a large model on a busy server takes minutes."""
     model_revision: str | None = None
     no_decision: bool = False
     root: Path = Path()

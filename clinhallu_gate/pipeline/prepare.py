@@ -12,10 +12,11 @@ from clinhallu_gate.config.thresholds import GateSpec, Thresholds, demand_baseli
 from clinhallu_gate.datasets.load import Dataset, load_data
 from clinhallu_gate.errors import BadInput, not_one_of
 from clinhallu_gate.gate.frame import Frame
+from clinhallu_gate.gate.metrics import VerdictOf
 from clinhallu_gate.hosting.endpoint import check_endpoint
 from clinhallu_gate.hosting.identity import ModelIdentity, endpoint_identity, hosted_identity
 from clinhallu_gate.judge.oracle import phantom_of
-from clinhallu_gate.pipeline.baseline import check_baseline
+from clinhallu_gate.pipeline.baseline import baseline_verdicts, check_baseline
 from clinhallu_gate.pipeline.options import RunOptions
 from clinhallu_gate.protocol.spec import Protocol, load_protocol
 from clinhallu_gate.records import Instance
@@ -41,6 +42,8 @@ class Prepared:
     thresholds: Thresholds
     gates: tuple[GateSpec, ...]
     frame: Frame
+    baseline_of: VerdictOf | None
+    """The verdicts of the release in use, if a baseline run was given."""
     run_dir: Path
     seed: str
 
@@ -62,6 +65,7 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
 
     With ``look_only`` (to collect tests and run none) no server and no hub is asked who the model is.
     """
+    _check_numbers(options)
     protocol = load_protocol(options.protocol)
     model = _model(options, look_only=look_only)
     entry, identity = model.entry, model.identity
@@ -71,8 +75,9 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
     datasets = load_data(options.data or entry.defaults.data or _no_data())
     thresholds = load_thresholds(_thresholds_file(options, entry))
     demand_baseline(thresholds, given=options.baseline is not None)
-    if options.baseline is not None:
-        check_baseline(options.baseline, protocol=protocol, datasets=datasets, judge=judge)
+    baseline = options.baseline
+    if baseline is not None:
+        check_baseline(baseline, protocol=protocol, datasets=datasets, judge=judge)
     everything = [instance for dataset in datasets for instance in dataset.instances]
     for instance in everything:
         phantom_of(instance)
@@ -91,9 +96,17 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         thresholds=thresholds,
         gates=expand(thresholds, frame.strata),
         frame=frame,
+        baseline_of=baseline_verdicts(baseline) if baseline is not None else None,
         run_dir=options.run_dir or _run_dir(options.root, entry.name),
         seed=seed,
     )
+
+
+def _check_numbers(options: RunOptions) -> None:
+    if options.concurrency is not None and options.concurrency < 1:
+        raise BadInput(f"--concurrency: {options.concurrency} is not a number of calls in flight. Valid: 1 or more.")
+    if not options.call_timeout_s > 0:
+        raise BadInput(f"--call-timeout: {options.call_timeout_s:g} is not a time in seconds. Valid: more than 0.")
 
 
 def random_order(instances: Sequence[Instance], seed: str) -> list[Instance]:

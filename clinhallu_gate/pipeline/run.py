@@ -54,9 +54,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.results = Results(self.prepared.instances)
-        hosted = not self.prepared.endpoints
-        log = self.prepared.run_dir / "server.log"
-        self.host = ModelHost(self.prepared.entry, self.prepared.identity, log_path=log) if hosted else None
+        self.host = host_of(self.prepared)
 
     # --- evaluate --------------------------------------------------------------------------------------------------
 
@@ -95,6 +93,7 @@ class Run:
             alpha=self.prepared.thresholds.alpha,
             blocking_gates=count_blocking(self.prepared.gates),
             complete=self.prepared.complete,
+            baseline_of=self.prepared.baseline_of,
         )
 
     def _fail(self, why: str) -> None:
@@ -116,6 +115,13 @@ class Run:
         """Stop what the run hosts."""
         if self.host is not None:
             self.host.stop()
+
+
+def host_of(prepared: Prepared) -> ModelHost | None:
+    """Return what hosts the model, nothing started yet; None if it runs already."""
+    if prepared.endpoints:
+        return None
+    return ModelHost(prepared.entry, prepared.identity, log_path=prepared.run_dir / "server.log")
 
 
 def _first(group: BaseException) -> BaseException:

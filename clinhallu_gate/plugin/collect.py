@@ -1,14 +1,13 @@
 """Turn instances and gates into parameters of tests, and selected tests back into what they need."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import pytest
 
 from clinhallu_gate.errors import not_one_of
 from clinhallu_gate.pipeline.plan import Wanted
 from clinhallu_gate.plugin.exchange import Selection
-from clinhallu_gate.plugin.handles import GateHandle, VerdictHandle
+from clinhallu_gate.plugin.handles import GateHandle, Lookup, VerdictHandle
 from clinhallu_gate.plugin.state import State
 from clinhallu_gate.plugin.view import RunView
 from clinhallu_gate.records import PARTS, Reading
@@ -39,9 +38,9 @@ def _parametrize_verdicts(
     metafunc: pytest.Metafunc,
     state: State,
     readings: Sequence[Reading],
-    lookup: Any,
+    lookup: Lookup,
     *,
-    strict: bool,  # noqa: ANN401 - Lookup
+    strict: bool,
 ) -> None:
     handles = [VerdictHandle(uid, reading, lookup, strict) for reading in readings for uid in state.uids]
     several = len(readings) > 1

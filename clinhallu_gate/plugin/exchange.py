@@ -13,11 +13,12 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from clinhallu_gate.config.thresholds import GateSpec
-from clinhallu_gate.errors import EvaluationFailed
+from clinhallu_gate.errors import BadInput, EvaluationFailed, GateError
 from clinhallu_gate.pipeline.plan import Wanted
 from clinhallu_gate.plugin.view import INSTANCES, RunView, Snapshot
 from clinhallu_gate.records import Instance
 
+NOTHING: Final = "nothing was evaluated in this session: no test asks for a verdict or a gate."
 _POLL_S: Final = 0.2
 _SERVER_TIMEOUT_S: Final = 1800.0
 _GATES: Final = TypeAdapter(tuple[GateSpec, ...])
@@ -101,7 +102,9 @@ class Exchange:
         self._write("results.json", Snapshot.of(view).model_dump_json().encode())
 
     def read_results(self) -> Snapshot:
-        """Return what was found."""
+        """Return what was found. Raises ``BadInput`` if nothing was evaluated."""
+        if not (self.folder / "results.json").exists():
+            raise BadInput(NOTHING)
         return Snapshot.model_validate_json((self.folder / "results.json").read_bytes())
 
     # --- the model server ------------------------------------------------------------------------------------------
@@ -115,7 +118,7 @@ class Exchange:
                     return
             try:
                 self._write("server.json", _ADDRESS.dump_json(start()))
-            except EvaluationFailed as error:
+            except GateError as error:
                 self._write("server.error", str(error).encode())
 
         threading.Thread(target=watch, name="clinhallu-gate-server", daemon=True).start()

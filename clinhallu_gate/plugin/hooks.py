@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from clinhallu_gate.plugin.collect import parametrize, selection_of
+from clinhallu_gate.plugin.handles import GateNotPassed
 from clinhallu_gate.plugin.options import add_options, is_asked
 from clinhallu_gate.plugin.progress import Progress
-from clinhallu_gate.plugin.state import KEY, ControllerState, State, WorkerState, usage_errors
+from clinhallu_gate.plugin.state import KEY, SPOKEN_FOR, ControllerState, State, WorkerState, usage_errors
 from clinhallu_gate.plugin.terminal import write_summary
 
 MARKERS = (
@@ -88,17 +89,27 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:  #
     state.evaluate(Progress.of(node.config))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Set the exit status that the run came to."""
-    session.exitstatus = _state(session.config).exit_status(int(exitstatus))
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Mark the failures that the release decision speaks for; the mark travels with the report from a worker."""
+    report = yield
+    setattr(report, SPOKEN_FOR, call.excinfo is not None and call.excinfo.errisinstance(GateNotPassed))
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
+    """Set the exit status that the run came to, after other plugins (syrupy: a bitwise or) had their say."""
+    result = yield
+    session.exitstatus = _state(session.config).exit_status(int(session.exitstatus))
+    return result
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what was decided, why, where the report is and what to run next."""
     state = _state(config)
-    if isinstance(state, ControllerState) and state.run is not None and state.run.finished:
-        write_summary(terminalreporter, state.run)
+    if isinstance(state, ControllerState) and state.run is not None and state.shown is not None:
+        write_summary(terminalreporter, state.shown, run_dir=str(state.run.prepared.run_dir))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

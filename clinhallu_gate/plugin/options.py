@@ -32,6 +32,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--store", metavar="FILE", type=Path, help="replies kept across runs (reports/store.sqlite)")
     group.addoption("--fresh", action="store_true", help="ask everything anew; the manifest says so")
     group.addoption("--concurrency", metavar="N", type=int, help="most calls in flight per server")
+    group.addoption("--call-timeout", metavar="S", type=float, default=600.0, help="longest wait for a reply (600 s)")
     group.addoption("--strict-instances", action="store_true", help="a hallucinated instance fails its own test")
     group.addoption("--model-revision", metavar="REV", help="what an endpoint serves; makes its replies last")
     group.addoption("--no-decision", action="store_true", help="an exploratory run: no gate decides")
@@ -53,6 +54,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         store=option.store,
         fresh=option.fresh,
         concurrency=option.concurrency,
+        call_timeout_s=option.call_timeout,
         model_revision=option.model_revision,
         no_decision=option.no_decision,
         root=config.rootpath,

@@ -11,22 +11,29 @@ import pytest
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gate.release import EXIT_FAIL, EXIT_NOT_COMPLETED
+from clinhallu_gate.hosting.endpoint import root_url
+from clinhallu_gate.hosting.host import ModelHost
 from clinhallu_gate.pipeline.folder import begin_folder, write_folder
 from clinhallu_gate.pipeline.plan import make_plan
 from clinhallu_gate.pipeline.prepare import Prepared, prepare
-from clinhallu_gate.pipeline.run import Run
-from clinhallu_gate.plugin.exchange import Exchange, Selection, ServerAddress
+from clinhallu_gate.pipeline.run import Run, host_of
+from clinhallu_gate.plugin.exchange import NOTHING, Exchange, Selection, ServerAddress
 from clinhallu_gate.plugin.options import run_options
 from clinhallu_gate.plugin.progress import Progress
+from clinhallu_gate.plugin.terminal import write_summary
 from clinhallu_gate.plugin.view import RunView
 from clinhallu_gate.records import Instance
+from clinhallu_gate.report.model import ReportView
 
 NO_MODEL: Final = (
     "--model: none given, and these tests gate a model. Name a model of the registry, a hub id or a checkpoint folder, "
     "or a running server with --endpoint. Try: pytest suites/ --model phantom-vlm"
 )
-#: pytest's own: interrupted, internal error, usage error.
-_PYTESTS_OWN: Final = frozenset({2, 3, 4})
+NO_SERVER: Final = "no model server: this session names no model (--model or --endpoint)."
+#: What a run decides about; any other status (interrupted, internal error, usage error, another plugin's) stands.
+_OURS: Final = frozenset({pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, EXIT_NOT_COMPLETED})
+#: Attribute of a test report: the test failed, and the release decision says so already.
+SPOKEN_FOR: Final = "clinhallu_gate_spoken_for"
 
 
 @contextmanager
@@ -44,10 +51,11 @@ class ControllerState:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._selection = Selection()
-        self._gated = False
         self.prepared: Prepared | None = None
         self.run: Run | None = None
+        self.shown: ReportView | None = None
         self.others_failed = False
+        self._looked = False
 
     @property
     def has_workers(self) -> bool:
@@ -101,28 +109,42 @@ class ControllerState:
 
     def evaluate(self, progress: Progress) -> None:
         """Evaluate what the selected tests need, once; a run that cannot be completed ends the session with 11."""
+        broken = self.others_failed and not self._config.option.continue_on_collection_errors
+        if self._looked or broken or self.prepared is None:
+            return  # what is broken could not be collected; pytest stops for it
+        self._looked = True
         selection = self._selection
-        if self.prepared is None or self.run is not None or not (selection.gates or selection.wanted):
-            return
-        gates = [spec for spec in self.prepared.gates if spec.id in set(selection.gates)]
-        plan = make_plan(self.prepared.frame, gates, selection.wanted)
+        if selection.gates or selection.wanted:
+            self._evaluate(self.prepared, selection, progress)
+        if self.has_workers:
+            self.exchange.serve_requests(self.server)
+
+    def _evaluate(self, prepared: Prepared, selection: Selection, progress: Progress) -> None:
+        gates = [spec for spec in prepared.gates if spec.id in set(selection.gates)]
+        plan = make_plan(prepared.frame, gates, selection.wanted)
         with usage_errors():
-            begin_folder(self.prepared)
-            self.run = Run(self.prepared)
-            with progress.of_traces(plan.traces(self.prepared.protocol)):
+            begin_folder(prepared)
+            self.run = Run(prepared)
+            with progress.of_traces(plan.traces(prepared.protocol)):
                 self.run.evaluate(plan, gates, emit=progress.heard)
-            write_folder(self.run)
+            self.shown = write_folder(self.run)
         if self.run.failure:
+            self._say_now(self.shown)
             pytest.exit(f"the evaluation could not be completed: {self.run.failure}", returncode=EXIT_NOT_COMPLETED)
         if self.has_workers:
             self.exchange.write_results(self.view)
-            self.exchange.serve_requests(self.server)
+
+    def _say_now(self, shown: ReportView) -> None:
+        """Write the summary at once: pytest asks for none where it exits with a status of ours."""
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None:
+            write_summary(reporter, shown, run_dir=str(self.prepared.run_dir if self.prepared else ""))
 
     @cached_property
     def view(self) -> RunView:
         """What was found, as tests see it."""
         if self.run is None:
-            raise BadInput("nothing was evaluated in this session.")
+            raise BadInput(NOTHING)
         results = self.run.results
         verdicts = {uid: found.verdicts for uid, found in results.found.items()}
         gates = {gate.id: gate for gate in self.run.gates}
@@ -130,33 +152,45 @@ class ControllerState:
 
     def server(self) -> ServerAddress:
         """Return the session's model server, starting it if evaluation did not need it."""
-        if self.run is None:
-            raise BadInput("no model server: this session gates no model.")
-        if self.run.host is None:
-            return ServerAddress(self.run.prepared.endpoints[0], self.run.prepared.identity.name)
-        server = self.run.host.server()
+        if self.prepared is None:
+            raise BadInput(NO_SERVER)
+        if self._host is None:
+            return ServerAddress(root_url(self.prepared.endpoints[0]), self.prepared.identity.name)
+        server = self._host.server()
         return ServerAddress(server.base_url, server.model)
+
+    @cached_property
+    def _host(self) -> ModelHost | None:
+        if self.run is not None:
+            return self.run.host
+        return host_of(self.prepared) if self.prepared is not None else None
 
     # --- end -------------------------------------------------------------------------------------------------------
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Remember failures that no gate speaks for: a gate test's own outcome is in the release decision."""
-        if report.failed and not (report.when == "call" and "gates" in report.keywords):
+        """Remember failures that the release decision does not speak for."""
+        if report.failed and not getattr(report, SPOKEN_FOR, False):
             self.others_failed = True
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember tests that could not even be collected (with ``--continue-on-collection-errors``)."""
+        self.others_failed = self.others_failed or report.failed
 
     def exit_status(self, pytests: int) -> int:
         """Return the session's exit status: 4, then pytest's 2 and 3, then 11, 1, 10 and 0."""
-        if self.run is None or pytests in _PYTESTS_OWN:
+        if self.run is None or pytests not in _OURS:
             return pytests
         status = self.run.release.exit_status
         if EXIT_NOT_COMPLETED in (status, pytests):
             return EXIT_NOT_COMPLETED
-        return EXIT_FAIL if self.others_failed else status
+        return EXIT_FAIL if self.others_failed else status or pytests
 
     def close(self) -> None:
         """Stop what was hosted; remove what was shared."""
         if self.run is not None:
             self.run.stop()
+        if (host := self.__dict__.get("_host")) is not None:
+            host.stop()
         if "exchange" in self.__dict__:
             self.exchange.close()
 
@@ -202,7 +236,9 @@ class WorkerState:
         return self._exchange.read_results().view({instance.uid: instance for instance in self.instances})
 
     def server(self) -> ServerAddress:
-        """Return the controller's model server."""
+        """Return the controller's model server. Raises ``BadInput`` if there is to be none."""
+        if not self.prepared:
+            raise BadInput(NO_SERVER)
         return self._exchange.ask_for_server()
 
     def exit_status(self, pytests: int) -> int:

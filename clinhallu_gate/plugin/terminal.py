@@ -2,14 +2,12 @@
 
 import pytest
 
-from clinhallu_gate.pipeline.folder import view_of
-from clinhallu_gate.pipeline.run import Run
+from clinhallu_gate.report.model import ReportView
 from clinhallu_gate.report.terminal import terminal_lines
 
 
-def write_summary(reporter: pytest.TerminalReporter, run: Run) -> None:
+def write_summary(reporter: pytest.TerminalReporter, view: ReportView, *, run_dir: str) -> None:
     """Write what was decided, why, where the report is and what to run next."""
-    view = view_of(run)
     reporter.section("clinhallu-gate")
-    for line in terminal_lines(view, width=reporter._tw.fullwidth, run_dir=str(run.prepared.run_dir)):  # noqa: SLF001 - no public width
+    for line in terminal_lines(view, width=reporter._tw.fullwidth, run_dir=run_dir):  # noqa: SLF001 - no public width
         reporter.write_line(line.text, **{line.style: True} if line.style else {})

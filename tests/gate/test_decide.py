@@ -97,6 +97,31 @@ def test_recovery_is_tango(gate_spec: Make, plant: Make) -> None:
     assert capped.interval == pytest.approx((tango_lower(20, 4, 100, 0.0125), tango_upper(20, 4, 100, 0.05)))
 
 
+def test_a_drop_against_the_baseline_is_tango(gate_spec: Make, plant: Make) -> None:
+    """The release in use was right 20 times where this one is wrong, and wrong 4 times where this one is right."""
+    new = plant({BASELINE: "x" * 20 + "." * 80})
+    old = plant({BASELINE: "." * 20 + "x" * 4 + "." * 76})
+    spec = gate_spec(Metric.ANSWER_ACCURACY, max_drop=0.05)
+    (result,) = decide_all([spec], new.frame, new.verdict_of, alpha=0.05, blocking_gates=4, baseline_of=old.verdict_of)
+    assert result.decision is Decision.FAIL
+    assert result.estimate == pytest.approx(0.16)
+    assert result.interval == pytest.approx((tango_lower(20, 4, 100, 0.0125), tango_upper(20, 4, 100, 0.05)))
+    assert result.reason.startswith(
+        "a drop of at most 0.05 wanted; 0.160 measured, and at 98.75 % confidence more than"
+    )
+    (alone,) = decide_all([spec], new.frame, new.verdict_of, alpha=0.05, blocking_gates=4)
+    assert alone.decision is Decision.NOT_APPLICABLE
+
+
+def test_what_the_baseline_lacks_is_unjudged(gate_spec: Make, plant: Make) -> None:
+    """A pair without its older half is bounded both ways, here beyond what may be unjudged."""
+    new, old = plant({BASELINE: "." * 50}), plant({BASELINE: "." * 45 + "u" * 5})
+    spec = gate_spec(Metric.ANSWER_ACCURACY, max_drop=0.05)
+    (result,) = decide_all([spec], new.frame, new.verdict_of, alpha=0.05, blocking_gates=1, baseline_of=old.verdict_of)
+    assert result.unjudged == 5
+    assert result.decision is None
+
+
 @pytest.mark.parametrize(
     ("bad", "decision"), [(2, Decision.PASS), (3, Decision.PASS), (4, Decision.FAIL)], ids=["below", "at", "above"]
 )

@@ -1,0 +1,183 @@
+"""Run the gate as its users do, in a folder of its own, and look at all that it leaves."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any, Final, Self
+
+import psutil
+import pyarrow.parquet as pq
+
+from clinhallu_gate.testing import ScriptedServer
+
+CHECKOUT: Final = Path(__file__).parents[2]
+#: Only the gate tests: every instance is evaluated all the same.
+GATES: Final = ("-k", "rate or accuracy or recovery", "-q")
+#: How a row of ``results.parquet`` is named and what it says, without what differs from run to run.
+SAID: Final = ("kind", "outcome", "reason", "text")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command came to."""
+
+    status: int
+    out: str
+    err: str
+    folder: Path
+    """The run folder; it may not exist."""
+    left: tuple[int, ...]
+    """Processes of its group that outlived it."""
+
+    @cached_property
+    def decision(self) -> dict[str, Any]:
+        """Return ``decision.json``."""
+        found: dict[str, Any] = json.loads((self.folder / "decision.json").read_bytes())
+        return found
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """Return ``manifest.json``."""
+        found: dict[str, Any] = json.loads((self.folder / "manifest.json").read_bytes())
+        return found
+
+    @cached_property
+    def estimates(self) -> dict[str, float | None]:
+        """Return each gate's estimate, by metric and arm where several arms have it."""
+        return {gate["id"]: gate["estimate"] for gate in self.decision["gates"]}
+
+    @cached_property
+    def verdicts(self) -> dict[tuple[str, str, str], tuple[str | None, ...]]:
+        """Return what was said, by uid, arm and part."""
+        rows = pq.read_table(self.folder / "results.parquet").to_pylist()
+        return {
+            (f"{row['dataset']}/{row['id']}", row["arm"], row["part"]): tuple(row[name] for name in SAID) for row in rows
+        }
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return what pytest counted: passed, failed, skipped, xfailed ..."""
+        *_, last = self.out.strip().splitlines()
+        return {word: int(number) for number, word in re.findall(r"(\d+) ([a-z]+)", last)}
+
+
+class Rig:
+    """A checkout of its own with the suites in it, and a warm process to run commands from."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._number = 0
+        for name in ("suites", "thresholds"):
+            shutil.copytree(CHECKOUT / name, root / name)
+        shutil.copy(CHECKOUT / "conftest.py", root)
+        (root / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers --strict-config\n")
+        (root / "tmp").mkdir()
+        self._warm = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("warm.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=self.env,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pipe(self._warm.stdin).close()
+        self._warm.wait()
+        self._pipe(self._warm.stdout).close()
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Return the environment of commands."""
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "GITHUB_"))}
+        return {**ours, "COLUMNS": "120", "TMPDIR": str(self.root / "tmp")}
+
+    def folder(self) -> Path:
+        """Return a run folder that nobody has."""
+        self._number += 1
+        return self.root / "runs" / str(self._number)
+
+    def start(self, *args: str, cwd: Path | None = None) -> "Started":
+        """Start ``pytest ARGS``."""
+        folder = self.folder()
+        folder.parent.mkdir(exist_ok=True)
+        if "--run-dir" in args:
+            run_dir = Path(args[args.index("--run-dir") + 1])
+        else:
+            run_dir, args = folder, (*args, "--run-dir", str(folder))
+        out, err = folder.with_suffix(".out"), folder.with_suffix(".err")
+        job = {"args": args, "cwd": str(cwd or self.root), "env": {}, "out": str(out), "err": str(err)}
+        pipe = self._pipe(self._warm.stdin)
+        pipe.write(json.dumps(job) + "\n")
+        pipe.flush()
+        answers = self._pipe(self._warm.stdout)
+        return Started(int(answers.readline()), answers, out, err, run_dir)
+
+    def run(self, *args: str, cwd: Path | None = None) -> Outcome:
+        """Run ``pytest ARGS`` to its end."""
+        return self.start(*args, cwd=cwd).end()
+
+    def gate(self, server: ScriptedServer, *args: str, suites: str = "suites/", cwd: Path | None = None) -> Outcome:
+        """Gate the model that ``server`` is, with phantoms."""
+        return self.run(suites, *gated(server), *args, cwd=cwd)
+
+    @staticmethod
+    def _pipe(pipe: IO[str] | None) -> IO[str]:
+        assert pipe is not None
+        return pipe
+
+
+@dataclass(frozen=True)
+class Started:
+    """A command that runs."""
+
+    pid: int
+    answers: IO[str]
+    out: Path
+    err: Path
+    folder: Path
+
+    def end(self) -> Outcome:
+        """Wait for its end."""
+        status = int(self.answers.readline())
+        left = tuple(process.pid for process in psutil.process_iter() if _group(process.pid) == self.pid)
+        return Outcome(status, self.out.read_text(), self.err.read_text(), self.folder, left)
+
+
+def gated(server: ScriptedServer) -> tuple[str, ...]:
+    """Return the options that gate a server's model on phantoms."""
+    served = ("--endpoint", server.base_url, "--model", server.model, "--model-revision", "1")
+    return (*served, "--data", "phantom", "--judge", "oracle", "--thresholds", "thresholds/phantom.yaml")
+
+
+def _group(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
+
+
+#: What differs from run to run, and what stands for it in a snapshot.
+_VARIES: Final = (
+    (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
+    (r"\bin \d+\.\d+s\b( \(\d+:\d\d:\d\d\))?", "in TIME"),
+    (r"\d+\.\d/s", "RATE/s"),
+    (r"\b[0-9a-f]{12}\b", "DIGEST"),
+)
+
+
+def normalised(text: str, **places: Path) -> str:
+    """Return ``text`` with names in the place of ``places`` (longest first), ports, times, rates and digests."""
+    for name, path in sorted(places.items(), key=lambda place: -len(str(place[1]))):
+        text = text.replace(str(path), name.upper())
+    for pattern, name in _VARIES:
+        text = re.sub(pattern, name, text)
+    return text
