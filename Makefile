@@ -25,7 +25,11 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 sample: $(STAMP)
-	$(BIN)/python reports/make_sample.py
+	rm -rf reports/sample
+	$(BIN)/python -m pytest suites/ --model phantom-vlm --run-dir reports/sample -q
+	rm -f reports/sample/server.log
+	chromium --headless --no-sandbox --disable-gpu --disable-background-networking --hide-scrollbars \
+	  --window-size=1200,1500 --screenshot=reports/sample/report.png file://$(CURDIR)/reports/sample/report.html
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/engine.py

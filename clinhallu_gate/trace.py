@@ -70,12 +70,20 @@ def _split(text: str, protocol: Protocol) -> dict[Part, str]:
 
 @lru_cache(maxsize=8)
 def _header_pattern(headers: tuple[tuple[Part, str], ...]) -> re.Pattern[str]:
-    """Match headers as models write them: in brackets anywhere, or alone on a line; any case, with Markdown's marks."""
+    """Match headers as models write them: in brackets anywhere, or alone on a line; any case, with Markdown's marks.
+
+    The names stand behind what all headers share: the search then stops at most characters at once.
+    """
     names = [re.escape(header.strip("[]")) for _, header in headers]
-    bracketed = [rf"(?P<_{place}>\*{{0,2}}\[\s*{name}\s*\]\*{{0,2}}:?\*{{0,2}})" for place, name in enumerate(names)]
+    bracketed = rf"\*{{0,2}}\[\s*{_one_of(names, start=0)}\s*\]\*{{0,2}}:?\*{{0,2}}"
     before, after = r"^[ \t]*(?:\#+[ \t]*|\d+\.[ \t]*)?\*{0,2}", r"\*{0,2}(?::|[ \t]*$)\*{0,2}"
-    alone = [rf"(?P<_{place}>{before}{name}{after})" for place, name in enumerate(names, start=len(names))]
-    return re.compile("|".join([*bracketed, *alone]), re.IGNORECASE | re.MULTILINE)
+    alone = before + _one_of(names, start=len(names)) + after
+    return re.compile(f"{bracketed}|{alone}", re.IGNORECASE | re.MULTILINE)
+
+
+def _one_of(names: list[str], *, start: int) -> str:
+    """Match one of ``names``, each as a group numbered from ``start``."""
+    return "(?:" + "|".join(f"(?P<_{place}>{name})" for place, name in enumerate(names, start=start)) + ")"
 
 
 def _start(text: str) -> str:

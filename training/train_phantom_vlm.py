@@ -3,10 +3,10 @@
     python training/train_phantom_vlm.py --out clinhallu_gate/models
 
 The order matters. Trained on whole traces from the start, a model this small learns the wording and never looks at the
-image. So: the vision tower on the facts; then reading, that is, rules and inference from given stages without images;
-then whole traces behind the protocol's prompts, with captions and facts mixed in so that nothing is forgotten. That is
-`phantom-vlm-early`, which cannot yet say well what it sees; captions behind a short prompt and more traces make
-`phantom-vlm` of it.
+image. So: the vision tower on the facts; reading, that is, rules and inference from given stages without images; whole
+traces behind the protocol's prompts, with captions and facts mixed in so that nothing is forgotten. That is
+`phantom-vlm-early`, which cannot yet say well what it sees; captions behind a short prompt, in which words that tell
+facts weigh more than wording, and more traces make `phantom-vlm` of it.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from facts_head import FactsHead, facts_loss, frame_targets, frames_right
 from pool import Drawn, make_pool, pixels
 from transformers import DynamicCache
 
+from clinhallu_gate.datasets.phantom.atlas import COUNT_WORDS, KIND, SIDES, SIZES, ZONES
 from clinhallu_gate.datasets.phantom.generate import as_instance, study_questions
 from clinhallu_gate.datasets.phantom.wording import visual_text
 from clinhallu_gate.protocol.render import chat_request
@@ -36,6 +37,7 @@ from clinhallu_gate.vocabulary import ANSWER, Arm, Part, Stage
 
 PROTOCOL = load_protocol("standard")
 ARMS = {Arm.BASELINE: 0.5, Arm.REPLACE_VR: 0.2, Arm.REPLACE_KR: 0.1, Arm.REPLACE_VR_KR: 0.2}
+FACT_WORDS = (*SIDES, *SIZES, *ZONES, *COUNT_WORDS, *KIND, *(kind.plural for kind in KIND.values()), "1", "2", "3", "4")
 CAPTION_PROMPT = "Describe."
 CAPTION_EVERY = 4
 """Among traces, every so many steps are captions."""
@@ -47,15 +49,20 @@ class Phase:
 
     kind: str
     steps: int
+    fact_weight: float = 1.0
+    """Loss of a token that tells a fact, such as a side or a size, against one of mere wording."""
     keep: str | None = None
 
 
 SCHEDULE = (
-    Phase("tower", 550),
+    Phase("tower", 150),
+    Phase("captions", 350),
+    Phase("traces", 450),
+    Phase("tower", 400),
     Phase("reading", 600),
     Phase("traces", 500, keep="phantom-vlm-early"),
-    Phase("captions", 450),
-    Phase("traces", 700, keep="phantom-vlm"),
+    Phase("captions", 700, fact_weight=4),
+    Phase("traces", 550, fact_weight=4, keep="phantom-vlm"),
 )
 BATCH = {"tower": 64, "reading": 32, "captions": 32, "traces": 16}
 RATE = {"tower": 1e-3, "reading": 1.5e-3, "captions": 1e-3, "traces": 8e-4}
@@ -89,8 +96,15 @@ class Trainer:
         self.end = tokenizer.convert_tokens_to_ids(END)
         self.pad = tokenizer.convert_tokens_to_ids(PAD)
         self.image = tokenizer.convert_tokens_to_ids(IMAGE)
+        self.weigh_facts(1.0)
         system = chat_request(PROTOCOL, _text_only("x"), Arm.BASELINE, {}).messages[0].content[0]
         self.system = self._ids(f"{BOS}<|system|>{system}{END}")
+
+    def weigh_facts(self, weight: float) -> None:
+        """Set the loss of a token that tells a fact, against one of mere wording."""
+        self.weights = torch.ones(len(self.blank.tokenizer))
+        for word in FACT_WORDS:
+            self.weights[self._ids(f" {word}")] = weight
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self.blank.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -164,7 +178,7 @@ class Trainer:
         ).last_hidden_state
         wanted = labels[:, 1:] >= 0
         logits = self.blank.model.lm_head(hidden[:, :-1][wanted])
-        loss = torch.nn.functional.cross_entropy(logits, labels[:, 1:][wanted])
+        loss = torch.nn.functional.cross_entropy(logits, labels[:, 1:][wanted], weight=self.weights)
         return loss + 0.5 * seen
 
     def _system_cache(self, batch: int) -> DynamicCache:
@@ -288,6 +302,7 @@ def main() -> None:
         trainer.head.load_state_dict(kept["head"])
     log: list[dict[str, object]] = []
     for phase in SCHEDULE[options.skip :]:
+        trainer.weigh_facts(phase.fact_weight)
         for step, loss in trainer.train(phase.kind, int(phase.steps * options.scale)):
             print(f"{time.monotonic() - started:6.0f} s  {phase.kind} {step} loss {loss:.4f}", flush=True)
         seen = trainer.frames_seen(held_out)

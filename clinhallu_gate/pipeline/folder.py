@@ -86,7 +86,7 @@ def _context(run: Run) -> RunContext:
     prepared = run.prepared
     selected = {gate.id for gate in run.gates}
     return RunContext(
-        run_dir=_short(prepared.run_dir, prepared.options.root),
+        run_dir=prepared.options.short(prepared.run_dir),
         command=prepared.options.command,
         started=run.started,
         finished=run.finished,
@@ -129,10 +129,6 @@ def _sources(prepared: Prepared) -> tuple[DataSource, ...]:
         )
         for dataset in prepared.datasets
     )
-
-
-def _short(path: Path, root: Path) -> str:
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
 def _write_manifest(folder: Path, manifest: Manifest) -> None:

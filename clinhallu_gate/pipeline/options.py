@@ -28,3 +28,8 @@ class RunOptions:
     """Where relative names of the model's defaults and the ``reports`` folder lie."""
     command: str = ""
     """The command line, for whoever repeats the run."""
+
+    def short(self, path: Path) -> str:
+        """Return ``path`` as one would type it at the root, where it lies below."""
+        absolute, root = path.absolute(), self.root.absolute()
+        return str(absolute.relative_to(root)) if absolute.is_relative_to(root) else str(path)

@@ -6,8 +6,8 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from clinhallu_gate.protocol.spec import Protocol, given_stages
-from clinhallu_gate.records import ChatRequest, Image, Instance, Message
+from clinhallu_gate.protocol.spec import Protocol
+from clinhallu_gate.records import ChatRequest, Instance, Message
 from clinhallu_gate.vocabulary import Arm, Stage
 
 _ENVIRONMENT = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701 - prompts, not HTML
@@ -61,7 +61,7 @@ def prefix(protocol: Protocol, arm: Arm, given: Mapping[Stage, str]) -> str:
     It ends without white space, which servers trim.
     """
     headers = protocol.trace.headers
-    stages = [f"{headers[stage]}\n{given[stage]}\n\n" for stage in given_stages(given)]
+    stages = [f"{headers[stage]}\n{given[stage]}\n\n" for stage in _in_order(given)]
     return "".join(stages) + headers[protocol.asked(arm)[0]]
 
 
@@ -73,7 +73,7 @@ def _user_text(protocol: Protocol, instance: Instance, given: Mapping[Stage, str
         .render(
             question=instance.question,
             options=instance.options,
-            given=[{"name": stage, "text": given[stage]} for stage in given_stages(given)],
+            given=[{"name": stage, "text": given[stage]} for stage in _in_order(given)],
             first=first,
             headers=protocol.trace.headers,
         )
@@ -81,6 +81,6 @@ def _user_text(protocol: Protocol, instance: Instance, given: Mapping[Stage, str
     )
 
 
-def image_digests(request: ChatRequest) -> tuple[str, ...]:
-    """Return the digests of a request's images, in order."""
-    return tuple(part.sha256 for message in request.messages for part in message.content if isinstance(part, Image))
+def _in_order(given: Mapping[Stage, str]) -> list[Stage]:
+    """Return the given stages in the order of a trace."""
+    return [stage for stage in Stage if stage in given]

@@ -1,7 +1,6 @@
 """A protocol: everything that decides what the model is asked and how its reply is read; data, named and hashed."""
 
 import hashlib
-from collections.abc import Mapping
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -95,8 +94,3 @@ def _parse(where: str, text: str, folder: Path | None) -> Protocol:
 def _template(name: str, folder: Path | None) -> str:
     beside = folder / name if folder else None
     return beside.read_text("utf-8") if beside and beside.is_file() else (_HOME / name).read_text("utf-8")
-
-
-def given_stages(given: Mapping[Stage, str]) -> list[Stage]:
-    """Return the given stages in the order of a trace."""
-    return [stage for stage in Stage if stage in given]
