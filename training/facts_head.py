@@ -15,19 +15,26 @@ GROUPS = (1, len(SIDES), len(ZONES), len(SIZES), 3)
 
 
 class FactsHead(nn.Module):
-    """From the connector's tokens of one frame to the facts of every kind."""
+    """From the connector's tokens of one frame to the facts of every kind, as a language model would read them.
 
-    def __init__(self, tokens: int, width: int) -> None:
+    A query per kind attends to the tokens, and one linear map reads the facts from what it finds. So the tokens have to
+    say themselves where they lie: a head that sees all tokens in order lets them keep that to their places, which the
+    language model then takes very long to learn.
+    """
+
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.LayerNorm(width), nn.Flatten(1), nn.Linear(tokens * width, 256), nn.GELU(),
-            nn.Linear(256, len(KINDS) * sum(GROUPS)),
-        )  # fmt: skip
+        self.norm = nn.LayerNorm(width)
+        self.queries = nn.Parameter(torch.randn(len(KINDS), width) / width**0.5)
+        self.read = nn.Parameter(torch.randn(len(KINDS), width, sum(GROUPS)) / width**0.5)
+        self.bias = nn.Parameter(torch.zeros(len(KINDS), sum(GROUPS)))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Map (frames, tokens, width) to (frames, kinds, logits)."""
-        logits: torch.Tensor = self.layers(features)
-        return logits.view(len(features), len(KINDS), sum(GROUPS))
+        tokens = self.norm(features)
+        attention = torch.softmax(torch.einsum("kw,ftw->fkt", self.queries, tokens), dim=-1)
+        found = torch.einsum("fkt,ftw->fkw", attention, tokens)
+        return torch.einsum("fkw,kws->fks", found, self.read) + self.bias
 
 
 def frame_targets(study: Study, frame: int) -> torch.Tensor:

@@ -61,8 +61,10 @@ SCHEDULE = (
     Phase("tower", 400),
     Phase("reading", 600),
     Phase("traces", 500, keep="phantom-vlm-early"),
-    Phase("captions", 700, fact_weight=4),
-    Phase("traces", 550, fact_weight=4, keep="phantom-vlm"),
+    Phase("tower", 350),
+    Phase("captions", 500, fact_weight=4),
+    Phase("captions", 650, fact_weight=4),
+    Phase("traces", 400, fact_weight=4, keep="phantom-vlm"),
 )
 BATCH = {"tower": 64, "reading": 32, "captions": 32, "traces": 16}
 RATE = {"tower": 1e-3, "reading": 1.5e-3, "captions": 1e-3, "traces": 8e-4}
@@ -89,7 +91,7 @@ class Trainer:
     generator: torch.Generator = field(init=False)
 
     def __post_init__(self) -> None:
-        self.head = FactsHead(16, 192)
+        self.head = FactsHead(192)
         self.rng = random.Random(self.seed)
         self.generator = torch.Generator().manual_seed(self.seed)
         tokenizer = self.blank.tokenizer
@@ -299,7 +301,7 @@ def main() -> None:
     if options.resume:
         kept = torch.load(options.resume)
         trainer.blank.model.load_state_dict(kept["model"])
-        trainer.head.load_state_dict(kept["head"])
+        trainer.head.load_state_dict(kept["head"], strict=False)
     log: list[dict[str, object]] = []
     for phase in SCHEDULE[options.skip :]:
         trainer.weigh_facts(phase.fact_weight)

@@ -21,6 +21,8 @@ _LACKING: Final = Unjudged(UnjudgedReason.ENDPOINT_FAILED, "the baseline run has
 
 def check_baseline(run: Path, *, protocol: Protocol, datasets: Sequence[Dataset], judge: str) -> DecisionDocument:
     """Return the baseline's decision. Raises ``BadInput`` if protocol, data or judge differ, saying which."""
+    if not (run / "decision.json").is_file():
+        raise BadInput(f"--baseline: {run} is not the folder of a finished run (it has no decision.json).")
     document = load(run / "decision.json")
     if document.protocol.sha256 != protocol.sha256:
         raise BadInput(

@@ -36,10 +36,10 @@ def begin_folder(prepared: Prepared) -> None:
     """Make the run folder and write the manifest, so that what was wanted stands before anything is asked.
 
     Raises:
-        BadInput: The folder cannot be written, or holds another run.
+        BadInput: The folder cannot be written, or holds a run that was completed.
     """
     folder = prepared.run_dir
-    if (folder / "decision.json").exists():
+    if _holds_a_result(folder):
         raise BadInput(f"--run-dir: {folder} holds a run already; name another folder, or none.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,6 +47,14 @@ def begin_folder(prepared: Prepared) -> None:
         _write_manifest(folder, manifest_of(prepared, started=utc_now()))
     except OSError as error:
         raise BadInput(f"--run-dir: {folder} cannot be written: {error.strerror or error}.") from None
+
+
+def _holds_a_result(folder: Path) -> bool:
+    """Whether a run was completed there; one that was not may be repeated in its place, by the same command."""
+    try:
+        return decision.load(folder / decision.FILE_NAME).completed
+    except BadInput:
+        return (folder / decision.FILE_NAME).exists()
 
 
 def write_folder(run: Run) -> ReportView:

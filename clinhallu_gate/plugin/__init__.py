@@ -14,6 +14,7 @@ from clinhallu_gate.plugin.hooks import (
     pytest_terminal_summary,
     pytest_unconfigure,
     pytest_xdist_node_collection_finished,
+    pytest_xdist_setupnodes,
 )
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "pytest_terminal_summary",
     "pytest_unconfigure",
     "pytest_xdist_node_collection_finished",
+    "pytest_xdist_setupnodes",
     "run",
 ]

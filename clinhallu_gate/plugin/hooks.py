@@ -69,12 +69,18 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     return (yield)
 
 
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Look at everything before a worker is started: bad input needs none."""
+    if is_asked(config):
+        with usage_errors():
+            _state(config).prepare()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist's node has no public type
     """Tell a worker where to read and write."""
-    state = node.config.stash[KEY]
-    with usage_errors():
-        node.workerinput["clinhallu_gate"] = state.exchange_folder()
+    node.workerinput["clinhallu_gate"] = node.config.stash[KEY].exchange_folder()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -58,10 +59,22 @@ def run_options(config: pytest.Config) -> RunOptions:
         model_revision=option.model_revision,
         no_decision=option.no_decision,
         root=config.rootpath,
-        command=shlex.join(["pytest", *sys.argv[1:]]),
+        command=repeatable(sys.argv[1:]),
     )
 
 
 def is_asked(config: pytest.Config) -> bool:
     """Whether the command line asks for a gated run at all."""
     return bool(config.option.model or config.option.endpoint)
+
+
+def repeatable(arguments: Sequence[str]) -> str:
+    """Return the command line that repeats a run: into a folder of its own, as this one's is taken."""
+    kept: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--run-dir":
+            next(words, None)
+        elif not word.startswith("--run-dir="):
+            kept.append(word)
+    return shlex.join(["pytest", *kept])

@@ -101,8 +101,6 @@ class ControllerState:
 
     def exchange_folder(self) -> str:
         """Return the folder for a worker, with the data laid out in it."""
-        if self.prepared is None and (self._config.option.model or self._config.option.endpoint):
-            self.prepare()
         if self.prepared is not None and not self.exchange.has_data():
             self.exchange.write_data(self.prepared.instances, self.prepared.gates)
         return str(self.exchange.folder)

@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import select
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,8 +19,18 @@ import pyarrow.parquet as pq
 from clinhallu_gate.testing import ScriptedServer
 
 CHECKOUT: Final = Path(__file__).parents[2]
-#: Only the gate tests: every instance is evaluated all the same.
-GATES: Final = ("-k", "rate or accuracy or recovery", "-q")
+#: The gate tests alone: every instance is evaluated all the same.
+GATES: Final = (
+    "suites/test_visual_recognition.py::test_visual_hallucination_rate",
+    "suites/test_knowledge_recall.py::test_knowledge_hallucination_rate",
+    "suites/test_reasoning_integration.py::test_reasoning_hallucination_rate",
+    "suites/test_answer_accuracy.py::test_answer_accuracy",
+    "suites/test_stage_replacement.py::test_recovery",
+)
+#: Without the plugins that only tests of the gate itself use: importing them takes longer than a run.
+_INI: Final = """[pytest]
+addopts = --strict-markers --strict-config -p no:hypothesispytest -p no:anyio
+"""
 #: How a row of ``results.parquet`` is named and what it says, without what differs from run to run.
 SAID: Final = ("kind", "outcome", "reason", "text")
 
@@ -57,7 +69,8 @@ class Outcome:
         """Return what was said, by uid, arm and part."""
         rows = pq.read_table(self.folder / "results.parquet").to_pylist()
         return {
-            (f"{row['dataset']}/{row['id']}", row["arm"], row["part"]): tuple(row[name] for name in SAID) for row in rows
+            (f"{row['dataset']}/{row['id']}", row["arm"], row["part"]): tuple(row[name] for name in SAID)
+            for row in rows
         }
 
     @property
@@ -73,10 +86,12 @@ class Rig:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._number = 0
+        self._last: Started | None = None
+        self._stores: dict[ScriptedServer, Path] = {}
         for name in ("suites", "thresholds"):
             shutil.copytree(CHECKOUT / name, root / name)
         shutil.copy(CHECKOUT / "conftest.py", root)
-        (root / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers --strict-config\n")
+        (root / "pytest.ini").write_text(_INI)
         (root / "tmp").mkdir()
         self._warm = subprocess.Popen(
             [sys.executable, Path(__file__).with_name("warm.py")],
@@ -107,6 +122,9 @@ class Rig:
 
     def start(self, *args: str, cwd: Path | None = None) -> "Started":
         """Start ``pytest ARGS``."""
+        if self._last is not None and not self._last.ended:  # a test that failed left it
+            os.killpg(self._last.pid, signal.SIGKILL)
+            self._last.end()
         folder = self.folder()
         folder.parent.mkdir(exist_ok=True)
         if "--run-dir" in args:
@@ -119,15 +137,23 @@ class Rig:
         pipe.write(json.dumps(job) + "\n")
         pipe.flush()
         answers = self._pipe(self._warm.stdout)
-        return Started(int(answers.readline()), answers, out, err, run_dir)
+        self._last = Started(int(answers.readline()), answers, out, err, run_dir)
+        return self._last
 
     def run(self, *args: str, cwd: Path | None = None) -> Outcome:
         """Run ``pytest ARGS`` to its end."""
         return self.start(*args, cwd=cwd).end()
 
-    def gate(self, server: ScriptedServer, *args: str, suites: str = "suites/", cwd: Path | None = None) -> Outcome:
-        """Gate the model that ``server`` is, with phantoms."""
-        return self.run(suites, *gated(server), *args, cwd=cwd)
+    def gate(self, server: ScriptedServer, *args: str) -> Outcome:
+        """Gate the model that ``server`` is, with phantoms; ``suites/`` unless ``args`` begin with tests."""
+        return self.start_gate(server, *args).end()
+
+    def start_gate(self, server: ScriptedServer, *args: str) -> "Started":
+        """Start to gate, from a store that the server has to itself unless ``args`` name one."""
+        tests = () if args and "test_" in args[0] else ("suites/",)
+        own = self._stores.setdefault(server, self.root / "stores" / f"{len(self._stores)}.sqlite")
+        store = () if "--store" in args else ("--store", str(own))
+        return self.start(*tests, *args, *gated(server), *store)
 
     @staticmethod
     def _pipe(pipe: IO[str] | None) -> IO[str]:
@@ -135,7 +161,7 @@ class Rig:
         return pipe
 
 
-@dataclass(frozen=True)
+@dataclass
 class Started:
     """A command that runs."""
 
@@ -144,10 +170,16 @@ class Started:
     out: Path
     err: Path
     folder: Path
+    ended: bool = False
+
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return bool(select.select([self.answers], [], [], 0)[0])
 
     def end(self) -> Outcome:
         """Wait for its end."""
         status = int(self.answers.readline())
+        self.ended = True
         left = tuple(process.pid for process in psutil.process_iter() if _group(process.pid) == self.pid)
         return Outcome(status, self.out.read_text(), self.err.read_text(), self.folder, left)
 
@@ -169,8 +201,11 @@ def _group(pid: int) -> int | None:
 _VARIES: Final = (
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (r"\bin \d+\.\d+s\b( \(\d+:\d\d:\d\d\))?", "in TIME"),
+    (r"=+ (\d+ .* in TIME) =+", r"== \1 =="),
     (r"\d+\.\d/s", "RATE/s"),
     (r"\b[0-9a-f]{12}\b", "DIGEST"),
+    (r"\b\d{8}T\d{6}\.\d+Z", "TIME"),
+    (r"(reports|ROOT/runs|runs)/\S*?(TIME|\d+)\b", r"\1/RUN"),
 )
 
 

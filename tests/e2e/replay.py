@@ -128,7 +128,7 @@ def by_stratum() -> dict[str, list[Instance]]:
     return found
 
 
-# --- reading a request ------------------------------------------------------------------------------------------------
+# --- reading a request -----------------------------------------------------------------------------------------------
 
 
 def read(request: Request) -> Asked:
@@ -140,7 +140,8 @@ def read(request: Request) -> Asked:
     given = said if request.prefill is None else request.prefill
     header = given.rstrip(".").rpartition("[")[2]
     first = next(stage for stage in Stage if HEADERS[stage] == f"[{header}")
-    return Asked(instance, first, str(instance.gold.visual_recognition) in given, request.prefill is not None)
+    gold = f"{HEADERS[Stage.VISUAL_RECOGNITION]}\n{instance.gold.visual_recognition}\n"
+    return Asked(instance, first, gold in given, request.prefill is not None)
 
 
 @cache
@@ -148,7 +149,7 @@ def _known() -> dict[tuple[str, tuple[str, ...], tuple[str, ...]], Instance]:
     return {(i.question, i.options, tuple(image.sha256 for image in i.images)): i for i in instances()}
 
 
-# --- writing a reply --------------------------------------------------------------------------------------------------
+# --- writing a reply -------------------------------------------------------------------------------------------------
 
 
 def _written(

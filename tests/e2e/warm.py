@@ -9,18 +9,23 @@ import os
 import signal
 import sys
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
 # Everything heavy but the plugin, which pytest itself has to import, or it warns that it came too late to rewrite it.
 import clinhallu_gate.pipeline.asking
-import clinhallu_gate.pipeline.folder
+import clinhallu_gate.pipeline.folder  # noqa: F401 - for what it imports
 from clinhallu_gate.datasets.load import load_data
 from clinhallu_gate.pipeline import prepare
 
-prepare.load_data = cache(load_data)  # type: ignore[assignment]  # drawn once, the same in every child
-prepare.load_data(("phantom",))
+if find_spec("pandas"):  # pyarrow looks for it at its first table
+    import_module("pandas")
+load = cache(load_data)  # drawn once, the same in every child
+load(("phantom",))
+vars(prepare)["load_data"] = load
 
 
 def child(job: dict[str, Any]) -> None:

@@ -1,0 +1,186 @@
+"""Bad input: one line on stderr that says what, where and what is valid, exit status 4, and nothing left behind."""
+
+import json
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gate_run import GATES, Outcome, Rig, gated, normalised
+from replay import GoldReplay
+from syrupy.assertion import SnapshotAssertion
+
+from clinhallu_gate.testing import ScriptedServer
+
+FEW = ("--limit", "8")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ScriptedServer]:
+    """A model that would pass."""
+    with ScriptedServer(reply=GoldReplay(), model="gold") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def earlier(rig: Rig, server: ScriptedServer) -> Outcome:
+    """A run that is there already."""
+    return rig.gate(server, *GATES)
+
+
+def one_line(outcome: Outcome, **places: Path) -> str:
+    """Return the error, after checking that it is all there is."""
+    assert outcome.status == 4, outcome.out + outcome.err
+    assert outcome.err.startswith("ERROR: ")
+    (line,) = outcome.err.strip().splitlines()
+    assert "Traceback" not in outcome.out
+    assert "INTERNALERROR" not in outcome.out
+    assert outcome.left == ()
+    return normalised(line, **places)
+
+
+# --- the command line ------------------------------------------------------------------------------------------------
+
+#: What stands in the place of, or beside, the options of a sound command.
+OPTIONS = {
+    "unknown data": ("--data", "phantoms"),
+    "unknown judge": ("--judge", "orakle"),
+    "unknown protocol": ("--protocol", "standart"),
+    "limit 0": ("--limit", "0"),
+    "concurrency 0": ("--concurrency", "0"),
+    "call timeout 0": ("--call-timeout", "0"),
+    "thresholds missing": ("--thresholds", "thresholds/icu.yaml"),
+    "baseline missing": ("--baseline", "runs/none"),
+    "empty selection": ("-k", "nothing_of_that_name"),
+}
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+def test_option(rig: Rig, server: ScriptedServer, case: str, snapshot: SnapshotAssertion) -> None:
+    """An option with a value that cannot be used."""
+    outcome = rig.run(
+        "suites/", *gated(server), *(("--data", "phantom") if case == "unknown data" else ()), *OPTIONS[case]
+    )
+    assert one_line(outcome) == snapshot
+    assert not outcome.folder.exists()
+
+
+@pytest.mark.parametrize(
+    "args",
+    [(), ("--model", "phantom-vml"), ("--model", "no-such-model-at-all")],
+    ids=["no model", "misspelt", "unknown"],
+)
+@pytest.mark.parametrize("rest", [(), ("-n", "2")], ids=["plain", "xdist"])
+def test_model(rig: Rig, args: tuple[str, ...], rest: tuple[str, ...], snapshot: SnapshotAssertion) -> None:
+    """No model, or one that nobody knows."""
+    assert one_line(rig.run("suites/", *args, *rest), root=rig.root) == snapshot
+
+
+# --- thresholds ------------------------------------------------------------------------------------------------------
+
+THRESHOLDS = {
+    "not YAML": "gates: [unclosed\n",
+    "no metric of that name": "schema_version: 1\ngates:\n  - metric: visual_rate\n    max: 0.3\n",
+    "no scope of that name": (
+        "schema_version: 1\ngates:\n  - metric: visual_hallucination_rate\n    scope: [mammography]\n    max: 0.3\n"
+    ),
+    "no severity of that name": (
+        "schema_version: 1\ngates:\n  - metric: answer_accuracy\n    min: 0.7\n    severity: fatal\n"
+    ),
+    "not a rate": "schema_version: 1\ngates:\n  - metric: answer_accuracy\n    min: 70\n",
+    "unknown key": "schema_version: 1\nalhpa: 0.05\ngates:\n  - metric: answer_accuracy\n    min: 0.7\n",
+}
+
+
+@pytest.mark.parametrize("case", THRESHOLDS)
+def test_thresholds(rig: Rig, server: ScriptedServer, tmp_path: Path, case: str, snapshot: SnapshotAssertion) -> None:
+    """A thresholds file with a fault in it: the file, the line, the key, the value and the valid ones."""
+    file = tmp_path / "icu.yaml"
+    file.write_text(THRESHOLDS[case])
+    outcome = rig.run("suites/", *gated(server), "--thresholds", str(file))
+    assert one_line(outcome, tmp=tmp_path) == snapshot
+
+
+# --- endpoints -------------------------------------------------------------------------------------------------------
+
+
+def test_unreachable_endpoint(rig: Rig, snapshot: SnapshotAssertion) -> None:
+    """Nobody listens there."""
+    with socket.socket() as taken:  # bound, but not listening
+        taken.bind(("127.0.0.1", 0))
+        outcome = rig.run("suites/", "--endpoint", f"http://127.0.0.1:{taken.getsockname()[1]}", "--data", "phantom")
+    assert one_line(outcome) == snapshot
+
+
+def test_endpoint_of_another_model(rig: Rig, server: ScriptedServer, snapshot: SnapshotAssertion) -> None:
+    """The server serves another model than ``--model`` names."""
+    outcome = rig.run("suites/", "--endpoint", server.base_url, "--model", "silver", "--data", "phantom")
+    assert one_line(outcome) == snapshot
+
+
+def test_endpoint_that_is_no_address(rig: Rig, snapshot: SnapshotAssertion) -> None:
+    """The scheme is missing."""
+    assert one_line(rig.run("suites/", "--endpoint", "localhost:8000", "--data", "phantom")) == snapshot
+
+
+# --- run folder and store --------------------------------------------------------------------------------------------
+
+
+def test_run_folder_that_cannot_be_made(
+    rig: Rig, server: ScriptedServer, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    """A file stands in the place of the folder."""
+    (tmp_path / "taken").write_text("")
+    outcome = rig.gate(server, *FEW, "--run-dir", str(tmp_path / "taken" / "run"))
+    assert one_line(outcome, tmp=tmp_path) == snapshot
+
+
+def test_run_folder_that_holds_a_run(
+    rig: Rig, server: ScriptedServer, earlier: Outcome, snapshot: SnapshotAssertion
+) -> None:
+    """Another run's results would be overwritten."""
+    before = (earlier.folder / "decision.json").read_bytes()
+    outcome = rig.gate(server, *FEW, "--run-dir", str(earlier.folder))
+    assert one_line(outcome, run=earlier.folder) == snapshot
+    assert (earlier.folder / "decision.json").read_bytes() == before
+
+
+def test_store_that_is_none(rig: Rig, server: ScriptedServer, tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+    """The file is something else, and stays as it is."""
+    file = tmp_path / "store.sqlite"
+    file.write_text("my thesis\n" * 100)
+    outcome = rig.gate(server, *FEW, "--store", str(file))
+    assert one_line(outcome, tmp=tmp_path) == snapshot
+    assert file.read_text() == "my thesis\n" * 100
+
+
+# --- the release in use ----------------------------------------------------------------------------------------------
+
+
+def test_baseline_of_another_protocol(
+    rig: Rig, server: ScriptedServer, earlier: Outcome, snapshot: SnapshotAssertion
+) -> None:
+    """Runs that were asked differently are not compared."""
+    outcome = rig.gate(server, "--baseline", str(earlier.folder), "--protocol", "prefill")
+    assert one_line(outcome, run=earlier.folder) == snapshot
+
+
+def test_baseline_of_other_data(
+    rig: Rig, server: ScriptedServer, earlier: Outcome, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    """Runs on other instances are not compared."""
+    other = tmp_path / "other"
+    shutil.copytree(earlier.folder, other)
+    document = json.loads((other / "decision.json").read_bytes())
+    document["datasets"][0]["sha256"] = "0" * 64
+    (other / "decision.json").write_text(json.dumps(document))
+    assert one_line(rig.gate(server, "--baseline", str(other)), tmp=tmp_path) == snapshot
+
+
+def test_baseline_that_is_unreadable(
+    rig: Rig, server: ScriptedServer, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    """The folder holds something else under the name."""
+    (tmp_path / "decision.json").write_text('{"schema_version": 1}')
+    assert one_line(rig.gate(server, "--baseline", str(tmp_path)), tmp=tmp_path) == snapshot
