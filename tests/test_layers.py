@@ -64,7 +64,7 @@ def test_lower_never_imports_higher(path: Path) -> None:
 
 @pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_pure_modules_import_no_framework(path: Path) -> None:
-    """pytest only in the plugin; vLLM, torch, aiohttp only where effects are."""
+    """Framework by framework: pytest only in the plugin; vLLM, torch, aiohttp only where effects are."""
     for name in _imports(path):
         root = name.split(".")[0]
         if root == "pytest":

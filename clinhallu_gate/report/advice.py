@@ -15,6 +15,8 @@ from clinhallu_gate.report.verdict import blocking
 from clinhallu_gate.report.visible import one_line
 from clinhallu_gate.vocabulary import Decision
 
+_COMMAND: Final = 4000
+"""Characters of a command that are shown: all of any that a person types, so that it can be copied."""
 _HOPELESS: Final = 50
 """More times as many instances than this are no advice."""
 
@@ -23,7 +25,7 @@ def next_steps(document: DecisionDocument, context: RunContext) -> tuple[Step, .
     """Return the steps, the first one first."""
     if not document.completed:
         text = "Run the same command again: every finished call is kept, and only what is missing is asked."
-        return (Step(text=text, command=one_line(context.command)),)
+        return (Step(text=text, command=one_line(context.command, limit=_COMMAND)),)
     return (
         *_failed(document, context),
         *_undecided(document),
@@ -35,8 +37,8 @@ def next_steps(document: DecisionDocument, context: RunContext) -> tuple[Step, .
 def _failed(document: DecisionDocument, context: RunContext) -> Iterator[Step]:
     suites = {METRIC_SUITE[gate.metric]: gate for gate in reversed(blocking(document, Decision.FAIL))}
     for suite, gate in reversed(suites.items()):
-        text = f"List the instances behind the {subject(gate)} (no call is made again):"
-        yield Step(text=text, command=one_line(_with_suite(context.command, suite)))
+        text = f"List the instances behind the {subject(gate)}:"
+        yield Step(text=text, command=one_line(_with_suite(context.command, suite), limit=_COMMAND))
 
 
 def _with_suite(command: str, suite: str) -> str:
