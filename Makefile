@@ -11,7 +11,7 @@ MODEL ?= phantom-vlm
 .PHONY: gate test test-fast lint sample bench clean
 
 gate: $(STAMP)
-	$(BIN)/python -m pytest suites/ --model $(MODEL) -q
+	$(BIN)/python -m pytest suites/ --model $(MODEL)
 
 test: $(STAMP) lint
 	$(BIN)/python -m pytest tests/

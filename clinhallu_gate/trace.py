@@ -26,11 +26,11 @@ def parse(protocol: Protocol, arm: Arm, completion: Completion) -> Trace:
     """
     asked = protocol.asked(arm)
     text = _THOUGHT.sub("", completion.text)
-    if protocol.given == "prefill" and protocol.arms[arm]:
-        text = f"{protocol.trace.headers[asked[0]]}\n{text}"
     found = _split(text, protocol)
     if completion.refused or (not found and _REFUSAL.search(text[:_REFUSAL_WITHIN])):
         return Trace({part: Failed(FailReason.REFUSED, _start(text)) for part in asked})
+    if protocol.given == "prefill" and protocol.arms[arm]:
+        found = _split(f"{protocol.trace.headers[asked[0]]}\n{text}", protocol)
     cut = completion.finish_reason == "length"
     open_part = list(found)[-1] if found else None
     return Trace({part: _part(part, found, protocol, cut=cut, is_open=part == open_part) for part in asked})
@@ -57,28 +57,42 @@ def _answer(text: str, *, cut: bool) -> str | Failed:
 
 
 def _split(text: str, protocol: Protocol) -> dict[Part, str]:
-    """Return the text behind the first occurrence of each header, up to the next header, in order of the text."""
+    """Return the text behind each header, up to the next one, in order of the text.
+
+    Of a header that is repeated the first occurrence with a text counts; one without brackets counts only where there
+    is none with them.
+    """
     headers = tuple(protocol.trace.headers.items())
-    matches = list(_header_pattern(headers).finditer(text))
-    ends = [*(match.start() for match in matches[1:]), len(text)]
+    places = [(int((match.lastgroup or "_0")[1:]), match) for match in _header_pattern(headers).finditer(text)]
+    alone = range(len(headers), 2 * len(headers))
+    bracketed = {place % len(headers) for place, _ in places if place not in alone}
+    kept = [
+        (headers[place % len(headers)][0], match)
+        for place, match in places
+        if place not in alone or place % len(headers) not in bracketed
+    ]
+    ends = [*(match.start() for _, match in kept[1:]), len(text)]
     found: dict[Part, str] = {}
-    for match, end in zip(matches, ends, strict=False):  # without a header there is an end, and no match
-        part = headers[int((match.lastgroup or "_0")[1:]) % len(headers)][0]
-        found.setdefault(part, text[match.end() : end].strip())
+    for (part, match), end in zip(kept, ends, strict=False):  # without a header there is an end, and no match
+        found[part] = found.get(part) or text[match.end() : end].strip()
     return found
 
 
 @lru_cache(maxsize=8)
 def _header_pattern(headers: tuple[tuple[Part, str], ...]) -> re.Pattern[str]:
-    """Match headers as models write them: in brackets anywhere, or alone on a line; any case, with Markdown's marks.
+    """Match headers as models write them: in brackets at a line's start, or alone on one; any case, Markdown's marks.
 
-    The names stand behind what all headers share: the search then stops at most characters at once.
+    The answer's header may stand behind the reasoning's last sentence. A stage that only mentions another one by its
+    header, in mid-sentence, goes on. The names stand behind what all headers share: the search then stops at most
+    characters at once.
     """
     names = [re.escape(header.strip("[]")) for _, header in headers]
-    bracketed = rf"\*{{0,2}}\[\s*{_one_of(names, start=0)}\s*\]\*{{0,2}}:?\*{{0,2}}"
-    before, after = r"^[ \t]*(?:\#+[ \t]*|\d+\.[ \t]*)?\*{0,2}", r"\*{0,2}(?::|[ \t]*$)\*{0,2}"
-    alone = before + _one_of(names, start=len(names)) + after
-    return re.compile(f"{bracketed}|{alone}", re.IGNORECASE | re.MULTILINE)
+    answer = next(place for place, (part, _) in enumerate(headers) if part == ANSWER)
+    before, marks = r"^[ \t]*(?:\#+[ \t]*|\d+\.[ \t]*)?\*{0,2}", r"\*{0,2}:?\*{0,2}"
+    bracketed = rf"{before}\[\s*{_one_of(names, start=0)}\s*\]{marks}"
+    within = rf"\*{{0,2}}\[\s*(?P<_{2 * len(names) + answer}>{names[answer]})\s*\]{marks}"
+    alone = before + _one_of(names, start=len(names)) + r"\*{0,2}(?::|[ \t]*$)\*{0,2}"
+    return re.compile(f"{bracketed}|{within}|{alone}", re.IGNORECASE | re.MULTILINE)
 
 
 def _one_of(names: list[str], *, start: int) -> str:

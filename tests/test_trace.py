@@ -48,6 +48,23 @@ def test_harmless_deviations_are_read(text: str) -> None:
     }
 
 
+def test_a_stage_may_mention_another_by_its_header() -> None:
+    """A header in mid-sentence ends nothing; only the answer's may stand behind a sentence."""
+    text = GOOD.replace("So it is.\n", "From [Visual Recognition] and [Knowledge Recall] it follows. ")
+    assert _parts(text)[R] == "From [Visual Recognition] and [Knowledge Recall] it follows."
+    assert _parts(text)[ANSWER] == "yes"
+
+
+def test_a_header_that_is_repeated_empties_nothing() -> None:
+    """The first occurrence with a text counts."""
+    assert _parts(GOOD.replace("[Reasoning]\n", "[Reasoning]\n[Reasoning]\n"))[R] == "So it is."
+
+
+def test_an_answer_without_brackets_is_none_beside_one_with_them() -> None:
+    """A thought on the way is no answer."""
+    assert _parts(GOOD.replace("So it is.", "So it is.\nAnswer: no, wait."))[ANSWER] == "yes"
+
+
 def test_a_missing_answer_does_not_make_the_camera_fail() -> None:
     """A part fails only if it cannot be read itself."""
     assert _parts(GOOD.partition("[Answer]")[0]) == {
@@ -112,6 +129,21 @@ def test_a_prefilled_reply_continues_behind_its_header() -> None:
     trace = parse(
         load_protocol("prefill"), Arm.REPLACE_VR, a_completion("\nIt may grow.\n\n[Reasoning]\nSo it is.\n[Answer] no")
     )
+    assert trace.parts == {KR: "It may grow.", R: "So it is.", ANSWER: "no"}
+
+
+@pytest.mark.parametrize("text", [" I'm sorry, I cannot help with that.", "\nI can't interpret medical images."])
+def test_a_refusal_behind_a_prefix_is_a_refusal(text: str) -> None:
+    """It does not become the text of the stage that it stands behind."""
+    trace = parse(load_protocol("prefill"), Arm.REPLACE_VR, a_completion(text))
+    assert {found.reason for found in trace.parts.values() if isinstance(found, Failed)} == {FailReason.REFUSED}
+    assert len(trace.parts) == 3
+
+
+def test_a_prefilled_reply_may_repeat_its_header() -> None:
+    """The header that was given does not empty the one that is written."""
+    reply = "\n[Knowledge Recall]\nIt may grow.\n[Reasoning]\nSo it is.\n[Answer] no"
+    trace = parse(load_protocol("prefill"), Arm.REPLACE_VR, a_completion(reply))
     assert trace.parts == {KR: "It may grow.", R: "So it is.", ANSWER: "no"}
 
 

@@ -3,10 +3,9 @@
     python training/train_phantom_vlm.py --out clinhallu_gate/models
 
 The order matters. Trained on whole traces from the start, a model this small learns the wording and never looks at the
-image. So: the vision tower on the facts; reading, that is, rules and inference from given stages without images; whole
-traces behind the protocol's prompts, with captions and facts mixed in so that nothing is forgotten. That is
-`phantom-vlm-early`, which cannot yet say well what it sees; captions behind a short prompt, in which words that tell
-facts weigh more than wording, and more traces make `phantom-vlm` of it.
+image. The pieces: the vision `tower` on the facts; `captions` behind a short prompt; `reading`, that is, rules and
+inference from given stages without images; whole `traces` behind the protocol's prompts. SCHEDULE says in which order
+the shipped checkpoints had them; training/README.md says what each was found to do.
 """
 
 import argparse
@@ -37,20 +36,26 @@ from clinhallu_gate.vocabulary import ANSWER, Arm, Part, Stage
 
 PROTOCOL = load_protocol("standard")
 ARMS = {Arm.BASELINE: 0.5, Arm.REPLACE_VR: 0.2, Arm.REPLACE_KR: 0.1, Arm.REPLACE_VR_KR: 0.2}
-FACT_WORDS = (*SIDES, *SIZES, *ZONES, *COUNT_WORDS, *KIND, *(kind.plural for kind in KIND.values()), "1", "2", "3", "4")
+PLURALS = tuple(kind.plural for kind in KIND.values())
+FACT_WORDS = (*SIDES, *SIZES, *ZONES, *COUNT_WORDS, *KIND, *PLURALS, *"1234", "yes", "no", *"ABCD")
 CAPTION_PROMPT = "Describe."
+MIXED = ("traces", "reading", "traces", "captions")
 CAPTION_EVERY = 4
 """Among traces, every so many steps are captions."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """Some steps of one kind; at their end the model may be kept under a name."""
+    """Some steps of one kind; at their end the model may be kept under a name.
+
+    ``tower``, ``reading``, ``captions`` and ``traces`` (see above); ``mixed`` takes traces, reading, traces, captions in
+    turn, so that none is forgotten.
+    """
 
     kind: str
     steps: int
     fact_weight: float = 1.0
-    """Loss of a token that tells a fact, such as a side or a size, against one of mere wording."""
+    """Loss of a token that tells a fact, such as a side, a size or the answer, against one of mere wording."""
     keep: str | None = None
 
 
@@ -64,10 +69,11 @@ SCHEDULE = (
     Phase("tower", 350),
     Phase("captions", 500, fact_weight=4),
     Phase("captions", 650, fact_weight=4),
-    Phase("traces", 400, fact_weight=4, keep="phantom-vlm"),
+    Phase("traces", 400, fact_weight=4),
+    Phase("mixed", 1150, fact_weight=2, keep="phantom-vlm"),
 )
 BATCH = {"tower": 64, "reading": 32, "captions": 32, "traces": 16}
-RATE = {"tower": 1e-3, "reading": 1.5e-3, "captions": 1e-3, "traces": 8e-4}
+RATE = {"tower": 1e-3, "reading": 1.5e-3, "captions": 1e-3, "traces": 8e-4, "mixed": 1e-3}
 
 
 @dataclass
@@ -208,6 +214,8 @@ class Trainer:
 
     def losses(self, phase: str, step: int) -> torch.Tensor:
         """Return the loss of one step of ``phase``; traces have every fourth step a caption."""
+        if phase == "mixed":
+            return self.losses(MIXED[step % len(MIXED)], 0)
         if phase == "tower":
             return self.tower_loss()
         if phase == "reading":

@@ -39,7 +39,7 @@ class ModelIdentity:
     chat_template_sha256: str | None
     """None where the revision fixes it."""
     serve_args: tuple[str, ...]
-    """Flags that can change replies, with their values."""
+    """Flags that can change replies, with their values, and the entry's own environment."""
 
     @property
     def lasting(self) -> bool:
@@ -68,7 +68,11 @@ def hosted_identity(entry: ModelEntry) -> ModelIdentity:
         vllm=str(installed_build()),
         dtype=entry.dtype,
         chat_template_sha256=_chat_template(entry),
-        serve_args=(*ALWAYS, *_telling(entry.serve_args)),
+        serve_args=(
+            *ALWAYS,
+            *_telling(entry.serve_args),
+            *(f"{key}={value}" for key, value in sorted(entry.env.items())),
+        ),
     )
 
 
@@ -109,8 +113,12 @@ def _read_files(folder: Path) -> Iterator[Path]:
 
 def _chat_template(entry: ModelEntry) -> str | None:
     """Return the digest of the template that vLLM takes: the flag's file, else the checkpoint's own."""
-    if _CHAT_TEMPLATE_FLAG in entry.serve_args:
-        given = Path(entry.serve_args[entry.serve_args.index(_CHAT_TEMPLATE_FLAG) + 1])
+    words = [part for word in entry.serve_args for part in word.split("=", 1 if word.startswith("--") else 0)]
+    if _CHAT_TEMPLATE_FLAG in words:
+        following = words[words.index(_CHAT_TEMPLATE_FLAG) + 1 :]
+        if not following:
+            raise BadInput(f"--model: {entry.name}: {_CHAT_TEMPLATE_FLAG} among its flags names no file.")
+        given = Path(following[0])
         return _file_sha256(given) if given.is_file() else _sha256(str(given).encode())
     if entry.folder is None:
         return None

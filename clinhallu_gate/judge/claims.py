@@ -96,6 +96,15 @@ def _number(word: str) -> str:
 
 
 _NUMBERS: Final = (*COUNT_WORDS, "four")
+CONCLUSIONS: Final = (
+    "so the answer is",
+    "therefore the answer is",
+    "the answer is",
+    "answer is",
+    "leads to",
+    "therefore",
+)
+"""Words that lead from what is said before them to what follows from it."""
 _MODALITIES: Final = tuple(stratum.modality for stratum in STRATA)
 _SPLIT: Final = re.compile(r"(?<=[.!?])\s+|\n+|;\s*")
 
@@ -123,11 +132,12 @@ def _words() -> dict[str, list[tuple[Term, str]]]:
     add(Term.URGENT, ("emergency", "urgent", "urgent treatment"), "urgent")
     add(Term.NEGATION, ("no", "not", "without", "none"), "no")
     add(Term.YES, ("yes",))
-    add(Term.NORMAL, ("normal", "abnormality", "abnormalities"), "normal")
+    add(Term.NORMAL, ("normal",), "normal")
+    add(Term.NORMAL, ("abnormal", "abnormality", "abnormalities"), "abnormal")
     add(Term.RULE, ("consists of", "consist of", "made of", "contain", "contains"), Attribute.COMPOSITION)
     add(Term.RULE, ("calls for", "call for", "next step", "requires", "require"), Attribute.MANAGEMENT)
     add(Term.RULE, ("looks like", "look like", "appears as", "appear as", "seen as"), Attribute.APPEARANCE)
-    add(Term.CONCLUSION, ("the answer is", "answer is", "leads to", "therefore"), "")
+    add(Term.CONCLUSION, CONCLUSIONS, "")
     return lexicon
 
 

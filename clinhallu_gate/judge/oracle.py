@@ -5,7 +5,7 @@ Leaving something out is no hallucination: a stage is held to what it says.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -17,7 +17,7 @@ from clinhallu_gate.datasets.phantom.generate import question_from_facts
 from clinhallu_gate.datasets.phantom.questions import Domain, Question
 from clinhallu_gate.datasets.phantom.study import Finding, Study
 from clinhallu_gate.errors import BadInput
-from clinhallu_gate.judge.claims import VALUE_TERMS, Sentence, Term, read, sentences
+from clinhallu_gate.judge.claims import CONCLUSIONS, VALUE_TERMS, Sentence, Term, read, sentences
 from clinhallu_gate.records import Instance, Judged, Unjudged, Verdict
 from clinhallu_gate.vocabulary import Outcome, Stage, UnjudgedReason
 
@@ -36,8 +36,6 @@ class _Unreadable(Exception):
 
 class Oracle:
     """A judge for instances that carry their own facts."""
-
-    name: Final = "oracle"
 
     async def stage(self, instance: Instance, stage: Stage, text: str) -> Verdict:
         """Say whether a stage's text is grounded."""
@@ -88,13 +86,11 @@ def judge_stage(phantom: Phantom, stage: Stage, text: str) -> Verdict:
 
 
 def _visual(phantom: Phantom, sentence: Sentence) -> str | None:
-    if sentence.has(Term.KIND):
-        return _finding_claim(phantom.study, sentence)
-    if sentence.has(Term.MODALITY, Term.FRAMES):
-        return _modality_claim(phantom.study, sentence)
-    if sentence.has(Term.NORMAL):
-        return "calls an abnormal study normal" if phantom.study.findings else None
-    raise _Unreadable("no claim about the image")
+    """Return what is false about the image: every claim in the sentence is held against the facts."""
+    claims = [claim for term, claim in _IMAGE_CLAIMS if sentence.has(term)]
+    if not claims:
+        raise _Unreadable("no claim about the image")
+    return next(filter(None, (claim(phantom.study, sentence) for claim in claims)), None)
 
 
 def _knowledge(phantom: Phantom, sentence: Sentence) -> str | None:
@@ -104,11 +100,16 @@ def _knowledge(phantom: Phantom, sentence: Sentence) -> str | None:
 
 
 def _reasoning(phantom: Phantom, sentence: Sentence) -> str | None:
-    if sentence.has(Term.CONCLUSION):
-        return _conclusion_claim(phantom.question, sentence)
-    return _knowledge(phantom, sentence)
+    """Return what is false: of what stands before the conclusion, if that claims anything, or of the conclusion."""
+    match = _CONCLUSION.search(sentence.text)
+    if match is None:
+        return _knowledge(phantom, sentence)
+    before = read(sentence.text[: match.start()])
+    fault = _knowledge(phantom, before) if before.has(Term.KIND, Term.RULE, Term.NORMAL, Term.MODALITY) else None
+    return fault or _conclusion_claim(phantom.question, read(sentence.text[match.start() :]))
 
 
+_CONCLUSION: Final = re.compile(r"\b(?:" + "|".join(CONCLUSIONS) + r")\b", re.IGNORECASE)
 _READERS: Final[dict[Stage, Callable[[Phantom, Sentence], str | None]]] = {
     Stage.VISUAL_RECOGNITION: _visual,
     Stage.KNOWLEDGE_RECALL: _knowledge,
@@ -127,10 +128,20 @@ def _modality_claim(study: Study, sentence: Sentence) -> str | None:
     return None
 
 
+def _normality_claim(study: Study, sentence: Sentence) -> str | None:
+    """Hold ``the study is normal``, ``no abnormality is seen`` and their opposites against the facts."""
+    if len(sentence.values(Term.NORMAL)) > 1 or sentence.has(Term.KIND):
+        raise _Unreadable("normal and abnormal in one sentence, or beside a finding")
+    normal = ("normal" in sentence.values(Term.NORMAL)) != sentence.has(Term.NEGATION)
+    if normal == (not study.findings):
+        return None
+    return "calls an abnormal study normal" if normal else "calls a normal study abnormal"
+
+
 def _finding_claim(study: Study, sentence: Sentence) -> str | None:
     kinds = sorted(sentence.values(Term.KIND))
     if sentence.has(Term.NEGATION):
-        return next(filter(None, (_absence_claim(study, kind, sentence) for kind in kinds)), None)
+        return _absence_claim(study, kinds, sentence)
     invented = [kind for kind in kinds if study.finding(kind) is None]
     if invented:
         return f"invented finding, there is no {invented[0]}"
@@ -139,11 +150,23 @@ def _finding_claim(study: Study, sentence: Sentence) -> str | None:
     return next(filter(None, (_attribute_fault(f, sentence) for f in study.findings if f.kind in kinds)), None)
 
 
-def _absence_claim(study: Study, kind: str, sentence: Sentence) -> str | None:
-    finding = study.finding(kind)
+def _absence_claim(study: Study, kinds: Sequence[str], sentence: Sentence) -> str | None:
+    """Hold ``no nodule``, at most with a side, against the facts; what else a negation may mean is not guessed."""
+    if len(kinds) > 1 or sentence.has(Term.ZONE, Term.SIZE, Term.COUNT, Term.FRAME):
+        raise _Unreadable("a negation of more than a finding")
+    finding = study.finding(kinds[0])
     if finding is None or (sentence.has(Term.SIDE) and finding.side not in sentence.values(Term.SIDE)):
         return None
-    return f"missed finding, there is a {kind}"
+    return f"missed finding, there is a {finding.kind}"
+
+
+#: What a sentence about an image may claim, by the words that give the claim away.
+_IMAGE_CLAIMS: Final[tuple[tuple[Term, Callable[[Study, Sentence], str | None]], ...]] = (
+    (Term.MODALITY, _modality_claim),
+    (Term.FRAMES, _modality_claim),
+    (Term.KIND, _finding_claim),
+    (Term.NORMAL, _normality_claim),
+)
 
 
 def _attribute_fault(finding: Finding, sentence: Sentence) -> str | None:
@@ -166,10 +189,12 @@ def _rule_claim(sentence: Sentence) -> str | None:
     kinds = sentence.values(Term.KIND)
     if len(kinds) != 1:
         raise _Unreadable("a rule about no kind, or several")
-    size = next(iter(sentence.values(Term.SIZE)), None)
-    if attribute is Attribute.MANAGEMENT and len(sentence.values(Term.SIZE)) != 1:
-        raise _Unreadable("a rule of management without a size")
-    rule = Rule(next(iter(kinds)), attribute, size)
+    if attribute is not Attribute.URGENCY and sentence.has(Term.NEGATION):
+        raise _Unreadable("the negation of a rule")
+    sizes = sentence.values(Term.SIZE)
+    if attribute is Attribute.MANAGEMENT and len(sizes) != 1:
+        raise _Unreadable("a rule of management without a size, or with several")
+    rule = Rule(next(iter(kinds)), attribute, next(iter(sizes)) if len(sizes) == 1 else None)
     return None if _rule_value(sentence, attribute) == {rule.value} else f"wrong rule, the atlas says {rule.value!r}"
 
 
@@ -217,17 +242,22 @@ def _values(domain: Domain, sentence: Sentence) -> frozenset[str]:
 
 # --- answers ------------------------------------------------------------------------------------------------------
 
-_LETTER: Final = re.compile(r"^\W*([A-D])(?:\W|$)")
+#: An option's letter as models write it: alone, in brackets, behind ``option`` or before a stop; never an article.
+_LETTER: Final = re.compile(
+    r"^\W*(?:the answer is\W*)?(?:(?:option|choice)\s*\W?([A-D])\b|([A-D])(?=\s*[.):,*\]]|\W*$))", re.IGNORECASE
+)
 
 
 def judge_answer(question: Question, text: str) -> Verdict:
     """Judge an answer: by its letter and its text for multiple choice, else by the value that it names."""
-    letter = _LETTER.match(text.strip()) if question.options else None
-    rest = text.strip()[letter.end() :] if letter else text
-    if letter and letter.group(1) != question.letter:
-        return Judged(Outcome.INCORRECT, f"option {letter.group(1)}, the answer is {question.answer!r}")
-    if letter and not rest.strip():
-        return Judged(Outcome.CORRECT, "the right option")
+    match = _LETTER.match(text)
+    rest = text[match.end() :].strip(" .):,*]\n") if match else text
+    if match is not None:
+        letter = (match.group(1) or match.group(2)).upper()
+        if letter != question.letter:
+            return Judged(Outcome.INCORRECT, f"option {letter}, the answer is {question.answer!r}")
+        if not rest:
+            return Judged(Outcome.CORRECT, "the right option")
     try:
         said = _values(question.domain, read(rest))
     except _Unreadable as error:

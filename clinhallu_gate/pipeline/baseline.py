@@ -11,9 +11,9 @@ from clinhallu_gate.datasets.load import Dataset
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gate.metrics import VerdictOf
 from clinhallu_gate.protocol.spec import Protocol
-from clinhallu_gate.records import Failed, Judged, Reading, Unjudged, Verdict
+from clinhallu_gate.records import Failed, Judged, NotAsked, Reading, Unjudged, Verdict
 from clinhallu_gate.report.decision import DecisionDocument, load
-from clinhallu_gate.vocabulary import FailReason, Outcome, UnjudgedReason
+from clinhallu_gate.vocabulary import FailReason, NotAskedReason, Outcome, UnjudgedReason
 
 _COLUMNS: Final = ["dataset", "id", "arm", "part", "kind", "outcome", "reason"]
 _LACKING: Final = Unjudged(UnjudgedReason.ENDPOINT_FAILED, "the baseline run has no verdict on it")
@@ -24,6 +24,8 @@ def check_baseline(run: Path, *, protocol: Protocol, datasets: Sequence[Dataset]
     if not (run / "decision.json").is_file():
         raise BadInput(f"--baseline: {run} is not the folder of a finished run (it has no decision.json).")
     document = load(run / "decision.json")
+    if not document.completed:
+        raise BadInput(f"--baseline: {run} was not completed, so it holds no result to compare with.")
     if document.protocol.sha256 != protocol.sha256:
         raise BadInput(
             f"--baseline: {run} is of another protocol: {document.protocol.name!r} ({document.protocol.sha256[:12]}), "
@@ -42,9 +44,9 @@ def baseline_verdicts(run: Path) -> VerdictOf:
     """Return the verdicts of a run; what it lacks is unjudged there. Raises ``BadInput`` if it has none to read."""
     try:
         rows = pq.read_table(run / "results.parquet", columns=_COLUMNS).to_pylist()
-    except (OSError, pa.ArrowException) as error:
+        found = {(f"{row['dataset']}/{row['id']}", f"{row['arm']}:{row['part']}"): _verdict(row) for row in rows}
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise BadInput(f"--baseline: {run} has no results to compare with: {' '.join(str(error).split())}.") from None
-    found = {(f"{row['dataset']}/{row['id']}", f"{row['arm']}:{row['part']}"): _verdict(row) for row in rows}
 
     def verdict_of(uid: str, reading: Reading) -> Verdict:
         return found.get((uid, str(reading)), _LACKING)
@@ -58,4 +60,6 @@ def _verdict(row: dict[str, str]) -> Verdict:
         return Judged(Outcome(row["outcome"]), row["reason"])
     if row["kind"] == "failed":
         return Failed(FailReason(row["reason"].partition(":")[0]), row["reason"])
-    return Unjudged(UnjudgedReason.JUDGE_FAILED, row["reason"])
+    if row["kind"] == "not_asked":
+        return NotAsked(NotAskedReason(row["reason"].partition(":")[0]), row["reason"])
+    return Unjudged(UnjudgedReason(row["reason"].partition(":")[0]), row["reason"])

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from clinhallu_gate.config.thresholds import GateSpec
+from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.gate.metrics import readings
 from clinhallu_gate.protocol.spec import Protocol
@@ -30,11 +31,19 @@ class Plan:
         return sum(len(arms_needed(protocol, wanted)) for wanted in self.readings.values())
 
 
-def make_plan(frame: Frame, gates: Sequence[GateSpec], wanted: Iterable[Wanted]) -> Plan:
+def make_plan(protocol: Protocol, frame: Frame, gates: Sequence[GateSpec], wanted: Iterable[Wanted]) -> Plan:
     """Return what ``gates`` need: all instances of their scopes; without gates, what the instance tests want.
 
     So selecting a few instance tests is cheap, and a gate is never computed from a part.
+
+    Raises:
+        BadInput: A part that the protocol does not ask of its arm.
     """
+    wanted = list(wanted)
+    asked = {reading for gate in gates for reading in readings(gate)} | {item.reading for item in wanted}
+    for reading in sorted(asked, key=str):
+        if reading.arm not in protocol.arms or reading.part not in protocol.asked(reading.arm):
+            raise BadInput(f"protocol {protocol.name!r} does not ask for {reading.part!r} in arm {reading.arm!r}.")
     needs: dict[str, set[Reading]] = {uid: set() for uid in frame.uids}
     for gate in gates:
         for place in frame.members(gate.scope):

@@ -53,6 +53,12 @@ class Prepared:
         return self.options.limit is None
 
     @property
+    def unsampled(self) -> int:
+        """How many strata of the data ``--limit`` left without an instance."""
+        everything = Frame.of(instance for dataset in self.datasets for instance in dataset.instances)
+        return sum(map(len, everything.strata.values())) - sum(map(len, self.frame.strata.values()))
+
+    @property
     def store(self) -> Path:
         """Where replies are kept: shared by runs if the model's identity lasts, else in the run's own folder."""
         if not self.identity.lasting:
@@ -74,7 +80,11 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         raise BadInput(not_one_of("--judge", judge, JUDGES, noun="a judge"))
     datasets = load_data(options.data or entry.defaults.data or _no_data())
     thresholds = load_thresholds(_thresholds_file(options, entry))
+    if thresholds.early_stop:
+        raise BadInput(f"{thresholds.file}: early_stop: true is not possible in this version. Valid: false.")
     demand_baseline(thresholds, given=options.baseline is not None)
+    if options.baseline is not None and options.limit is not None:
+        raise BadInput("--limit: not possible beside --baseline, as the two runs would hold different instances.")
     baseline = options.baseline
     if baseline is not None:
         check_baseline(baseline, protocol=protocol, datasets=datasets, judge=judge)
@@ -94,7 +104,7 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         datasets=datasets,
         instances=instances,
         thresholds=thresholds,
-        gates=expand(thresholds, frame.strata),
+        gates=expand(thresholds, Frame.of(everything).strata),
         frame=frame,
         baseline_of=baseline_verdicts(baseline) if baseline is not None else None,
         run_dir=options.run_dir or _run_dir(options.root, entry.name),

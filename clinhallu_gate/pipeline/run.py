@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from clinhallu_gate.config.thresholds import GateSpec
+from clinhallu_gate.config.thresholds import MEAN, GateSpec
 from clinhallu_gate.errors import EvaluationFailed
 from clinhallu_gate.events import CallFailed, CallFinished, CallRetried, Event
 from clinhallu_gate.gate.decide import count_blocking, decide_all
@@ -15,6 +15,7 @@ from clinhallu_gate.hosting.host import ModelHost
 from clinhallu_gate.pipeline.plan import Plan
 from clinhallu_gate.pipeline.prepare import Prepared
 from clinhallu_gate.results import Results
+from clinhallu_gate.vocabulary import Decision
 
 
 @dataclass(slots=True)
@@ -86,7 +87,7 @@ class Run:
     # --- decide ----------------------------------------------------------------------------------------------------
 
     def _decide(self) -> tuple[GateResult, ...]:
-        return decide_all(
+        decided = decide_all(
             self.selected,
             self.prepared.frame,
             self.results.verdict,
@@ -95,6 +96,14 @@ class Run:
             complete=self.prepared.complete,
             baseline_of=self.prepared.baseline_of,
         )
+        return tuple(map(self._lacking_strata, decided)) if self.prepared.unsampled else decided
+
+    def _lacking_strata(self, gate: GateResult) -> GateResult:
+        """Leave a mean open if ``--limit`` left strata out of it: it would be the mean of something else."""
+        if gate.scope != MEAN or gate.decision in (None, Decision.NOT_APPLICABLE):
+            return gate
+        reason = f"{self.prepared.unsampled} strata have no instance under --limit, so this is not the mean over all"
+        return gate.model_copy(update={"decision": Decision.INCONCLUSIVE, "reason": f"{gate.reason}; {reason}"})
 
     def _fail(self, why: str) -> None:
         self.failure = why

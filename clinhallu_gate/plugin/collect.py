@@ -74,7 +74,7 @@ def selection_of(items: Sequence[pytest.Item], state: State) -> Selection:
     for item in items:
         callspec = getattr(item, "callspec", None)
         params = callspec.params if callspec else {}
-        gated = gated or any(name in item.keywords for name in ("verdicts", "gates"))
+        gated = gated or any(item.get_closest_marker(name) for name in ("verdicts", "gates", "instances"))
         if isinstance(gate := params.get("gate"), GateHandle):
             gates[gate.spec.id] = None
         elif isinstance(verdict := params.get("verdict"), VerdictHandle):

@@ -118,7 +118,7 @@ class Exchange:
                     return
             try:
                 self._write("server.json", _ADDRESS.dump_json(start()))
-            except GateError as error:
+            except (GateError, OSError) as error:
                 self._write("server.error", str(error).encode())
 
         threading.Thread(target=watch, name="clinhallu-gate-server", daemon=True).start()

@@ -13,7 +13,7 @@ from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gate.release import EXIT_FAIL, EXIT_NOT_COMPLETED
 from clinhallu_gate.hosting.endpoint import root_url
 from clinhallu_gate.hosting.host import ModelHost
-from clinhallu_gate.pipeline.folder import begin_folder, write_folder
+from clinhallu_gate.pipeline.folder import begin_folder, decision_of, write_folder
 from clinhallu_gate.pipeline.plan import make_plan
 from clinhallu_gate.pipeline.prepare import Prepared, prepare
 from clinhallu_gate.pipeline.run import Run, host_of
@@ -119,8 +119,8 @@ class ControllerState:
 
     def _evaluate(self, prepared: Prepared, selection: Selection, progress: Progress) -> None:
         gates = [spec for spec in prepared.gates if spec.id in set(selection.gates)]
-        plan = make_plan(prepared.frame, gates, selection.wanted)
         with usage_errors():
+            plan = make_plan(prepared.protocol, prepared.frame, gates, selection.wanted)
             begin_folder(prepared)
             self.run = Run(prepared)
             with progress.of_traces(plan.traces(prepared.protocol)):
@@ -145,7 +145,7 @@ class ControllerState:
             raise BadInput(NOTHING)
         results = self.run.results
         verdicts = {uid: found.verdicts for uid, found in results.found.items()}
-        gates = {gate.id: gate for gate in self.run.gates}
+        gates = {gate.id: gate for gate in decision_of(self.run).gates}  # without rates if the run was not completed
         return RunView(verdicts, gates, results.by_uid, self.run.prepared.options.no_decision)
 
     def server(self) -> ServerAddress:

@@ -68,7 +68,10 @@ class SqliteStore:
         waiting = self._replies.get(key)
         if waiting is not None:
             return waiting[1]
-        row = self._db.execute(_GET, (key, self._hidden)).fetchone()
+        try:
+            row = self._db.execute(_GET, (key, self._hidden)).fetchone()
+        except sqlite3.Error as error:
+            raise EvaluationFailed(f"{self.path}: the store cannot be read: {error}") from error
         if row is None:
             return None
         text, finish_reason, asked, said, cached, latency_s, refused = row

@@ -1,18 +1,22 @@
 """The oracle: gold is grounded, every planted error is found where it was planted, and nothing is guessed."""
 
 import random
+from dataclasses import replace
 from functools import lru_cache
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clinhallu_gate.datasets.phantom.atlas import Attribute, Rule
 from clinhallu_gate.datasets.phantom.generate import phantom_instances
 from clinhallu_gate.datasets.phantom.plant import ERROR_PART, Error, planted_text
+from clinhallu_gate.datasets.phantom.questions import Domain, Needs, Question
+from clinhallu_gate.datasets.phantom.study import Finding, Study
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.judge.oracle import Phantom, judge_answer, judge_stage, phantom_of
 from clinhallu_gate.records import Instance, Judged, Unjudged, Verdict
-from clinhallu_gate.vocabulary import ANSWER, Outcome, Part, Stage
+from clinhallu_gate.vocabulary import ANSWER, Outcome, Part, QuestionType, Stage
 
 
 @lru_cache(maxsize=64)
@@ -90,6 +94,89 @@ def test_a_letter_and_a_text_that_disagree_are_incorrect() -> None:
     assert isinstance(verdict, Judged)
     assert verdict.outcome is Outcome.INCORRECT
     assert judge_answer(question, f"{question.letter}") == judge_answer(question, f"({question.letter})")
+
+
+PNEUMOTHORAX = Study("radiograph", 1, (Finding("pneumothorax", "left", "upper", "small"),))
+NORMAL = Study("radiograph", 1, ())
+SIDE = Question(
+    "side", "Where is it?", QuestionType.OPEN_ENDED, Needs.IMAGE, Domain.SIDE, "left",
+    Rule("pneumothorax", Attribute.APPEARANCE), "pneumothorax",
+)  # fmt: skip
+CHOICE = replace(SIDE, type=QuestionType.MULTIPLE_CHOICE, options=("A. right", "B. left"))
+
+
+def _says(verdict: Verdict) -> str:
+    return str(verdict.outcome) if isinstance(verdict, Judged) else verdict.kind
+
+
+@pytest.mark.parametrize(
+    ("study", "text", "says"),
+    [
+        (PNEUMOTHORAX, "The chest radiograph shows a small pneumothorax on the left.", "grounded"),
+        (PNEUMOTHORAX, "The head CT shows a small pneumothorax on the left.", "hallucinated"),
+        (PNEUMOTHORAX, "The study is not normal.", "grounded"),
+        (PNEUMOTHORAX, "An abnormality is seen.", "grounded"),
+        (NORMAL, "An abnormality is seen.", "hallucinated"),
+        (NORMAL, "No abnormality is seen.", "grounded"),
+        (PNEUMOTHORAX, "There is a pneumothorax on the left but no nodule.", "unjudged"),
+        (PNEUMOTHORAX, "There is no pneumothorax in the middle zone.", "unjudged"),
+        (PNEUMOTHORAX, "There is no large pneumothorax.", "unjudged"),
+        (PNEUMOTHORAX, "There is no pneumothorax on the right.", "grounded"),
+        (PNEUMOTHORAX, "There is no pneumothorax on the left.", "hallucinated"),
+    ],
+)
+def test_claims_about_the_image(study: Study, text: str, says: str) -> None:
+    """Every claim of a sentence counts; what a negation may mean is not guessed."""
+    assert _says(judge_stage(Phantom(study, SIDE), Stage.VISUAL_RECOGNITION, text)) == says
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("A nodule consists of soft tissue.", "grounded"),
+        ("A nodule does not consist of soft tissue.", "unjudged"),
+        ("A nodule does not consist of air.", "unjudged"),
+        ("A small or large nodule calls for biopsy.", "unjudged"),
+        ("A nodule is not an emergency.", "grounded"),
+    ],
+)
+def test_claims_about_rules(text: str, says: str) -> None:
+    """The negation of a rule is not guessed, but for urgency, where it is the rule."""
+    assert _says(judge_stage(Phantom(PNEUMOTHORAX, SIDE), Stage.KNOWLEDGE_RECALL, text)) == says
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("The pneumothorax is on the left, therefore the answer is left.", "grounded"),
+        ("The pneumothorax is on the right, therefore the answer is left.", "hallucinated"),
+        ("The pneumothorax is on the left, therefore the answer is right.", "hallucinated"),
+    ],
+)
+def test_a_premise_counts_beside_its_conclusion(text: str, says: str) -> None:
+    """Both halves of a sentence are held against the facts."""
+    assert _says(judge_stage(Phantom(PNEUMOTHORAX, SIDE), Stage.REASONING_INTEGRATION, text)) == says
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        *(
+            (text, "correct")
+            for text in ("B", "b", "(B)", "(B).", "B.", "Option B", "The answer is B.", "B) left", "left")
+        ),
+        *((text, "incorrect") for text in ("A", "option a", "A. left", "B. right", "right", "A nodule")),
+        ("perhaps", "unjudged"),
+    ],
+)
+def test_answers_to_a_choice_as_models_write_them(text: str, says: str) -> None:
+    """By letter, by text or by both; an article is no letter."""
+    assert _says(judge_answer(CHOICE, text)) == says
+
+
+def test_a_letter_without_options_is_incorrect() -> None:
+    """It names no value, and there is nothing that it could point at."""
+    assert _says(judge_answer(SIDE, "A.")) == "incorrect"
 
 
 def test_data_without_facts_is_refused() -> None:

@@ -157,6 +157,29 @@ def test_workers_decide_the_same_from_an_empty_store(released: Ended, folder: Pa
         assert ours["estimate"] == pytest.approx(theirs["estimate"], abs=0.02)
 
 
+USER_SUITE = """
+import json, urllib.request
+
+def test_the_server_serves_the_model(model_server):
+    with urllib.request.urlopen(model_server.base_url + "/v1/models") as reply:
+        assert model_server.model in [model["id"] for model in json.load(reply)["data"]]
+"""
+
+
+def test_the_session_fixture_hosts_the_model_for_workers(folder: Path) -> None:
+    """A user's own test gets a hosted server even where nothing is evaluated; one for both workers, gone at the end."""
+    suite = folder / "own"
+    suite.mkdir()
+    (suite / "conftest.py").write_text('pytest_plugins = ["clinhallu_gate.plugin"]\n')
+    for name in ("test_one.py", "test_two.py"):
+        (suite / name).write_text(USER_SUITE)
+    options = ["--model", "phantom-vlm", "--thresholds", str(ROOT / "thresholds" / "phantom.yaml"), "-n", "2", "-q"]
+    command = [sys.executable, "-m", "pytest", ".", "--rootdir", ".", *options]
+    done = subprocess.run(command, cwd=suite, capture_output=True, text=True, check=False, timeout=400)
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
+    assert len(list(suite.rglob("server.log"))) == 1
+
+
 @pytest.fixture(scope="module")
 def blocked(folder: Path) -> Ended:
     """A run of the early checkpoint."""
