@@ -48,7 +48,7 @@ CAPTION_EVERY = 4
 class Phase:
     """Some steps of one kind; at their end the model may be kept under a name.
 
-    ``tower``, ``reading``, ``captions`` and ``traces`` (see above); ``mixed`` takes traces, reading, traces, captions in
+    ``tower``, ``reading``, ``captions`` and ``traces``; ``mixed`` takes traces, reading, traces, captions in
     turn, so that none is forgotten.
     """
 
