@@ -90,6 +90,7 @@ class Rig:
         self._stores: dict[ScriptedServer, Path] = {}
         for name in ("suites", "thresholds"):
             shutil.copytree(CHECKOUT / name, root / name)
+        shutil.copy(Path(__file__).with_name("thresholds.yaml"), root / "thresholds" / "phantom.yaml")
         shutil.copy(CHECKOUT / "conftest.py", root)
         (root / "pytest.ini").write_text(_INI)
         (root / "tmp").mkdir()
