@@ -32,7 +32,7 @@ from clinhallu_gate.engine import Engine, HttpEndpoint, Limits, each
 from clinhallu_gate.judge.oracle import Oracle
 from clinhallu_gate.pipeline.asking import WINDOW
 from clinhallu_gate.pipeline.evaluate import Evaluator
-from clinhallu_gate.protocol.spec import load_protocol
+from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.records import PARTS, Instance, Judged, Reading
 from clinhallu_gate.results import Results
 from clinhallu_gate.store import SqliteStore

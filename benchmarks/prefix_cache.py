@@ -29,7 +29,7 @@ from clinhallu_gate.hosting.server import start_server
 from clinhallu_gate.judge.oracle import Oracle
 from clinhallu_gate.pipeline.asking import WINDOW
 from clinhallu_gate.pipeline.evaluate import Asks, Evaluator
-from clinhallu_gate.protocol.spec import load_protocol
+from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.records import Call, Completion, Image, Instance, Message, Reading, Reply
 from clinhallu_gate.results import Results
 from clinhallu_gate.testing import MemoryStore

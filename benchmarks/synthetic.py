@@ -15,7 +15,8 @@ from clinhallu_gate.datasets.phantom.generate import as_instance, study_question
 from clinhallu_gate.datasets.phantom.plant import Error, planted_text
 from clinhallu_gate.datasets.phantom.study import random_study
 from clinhallu_gate.judge.oracle import phantom_of
-from clinhallu_gate.protocol.spec import Protocol, load_protocol
+from clinhallu_gate.protocol.load import load_protocol
+from clinhallu_gate.protocol.spec import Protocol
 from clinhallu_gate.records import Image, Instance
 from clinhallu_gate.testing import Request, ScriptedReply
 from clinhallu_gate.vocabulary import ANSWER, Part, Stage

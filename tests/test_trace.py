@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinhallu_gate.protocol.spec import load_protocol
+from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.records import Failed
 from clinhallu_gate.testing import a_completion
 from clinhallu_gate.trace import parse

@@ -14,7 +14,7 @@ from pathlib import Path
 from clinhallu_gate.config.registry import resolve_model
 from clinhallu_gate.datasets.load import load_data
 from clinhallu_gate.hosting.identity import hosted_identity
-from clinhallu_gate.protocol.spec import NAMES, load_protocol
+from clinhallu_gate.protocol.load import NAMES, load_protocol
 assert Path(clinhallu_gate.__file__).is_relative_to(sys.argv[1]), clinhallu_gate.__file__
 assert [load_protocol(name).name for name in NAMES] == list(NAMES)
 assert len(load_data(["phantom"])[0].instances) == 240

@@ -29,8 +29,8 @@ from transformers import DynamicCache
 from clinhallu_gate.datasets.phantom.atlas import COUNT_WORDS, KIND, SIDES, SIZES, ZONES
 from clinhallu_gate.datasets.phantom.generate import as_instance, study_questions
 from clinhallu_gate.datasets.phantom.wording import visual_text
+from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.protocol.render import chat_request
-from clinhallu_gate.protocol.spec import load_protocol
 from clinhallu_gate.records import GoldTrace, Image, Instance
 from clinhallu_gate.vocabulary import ANSWER, Arm, Part, Stage
 
@@ -56,6 +56,8 @@ class Phase:
     steps: int
     fact_weight: float = 1.0
     """Loss of a token that tells a fact, such as a side, a size or the answer, against one of mere wording."""
+    choices: float = 0.0
+    """Share of the traces that are drawn from multiple-choice questions alone, where the study has one."""
     keep: str | None = None
 
 
@@ -70,7 +72,9 @@ SCHEDULE = (
     Phase("captions", 500, fact_weight=4),
     Phase("captions", 650, fact_weight=4),
     Phase("traces", 400, fact_weight=4),
-    Phase("mixed", 1150, fact_weight=2, keep="phantom-vlm"),
+    Phase("mixed", 1150, fact_weight=2),
+    Phase("reading", 300, fact_weight=4, choices=1),
+    Phase("mixed", 800, fact_weight=2, choices=0.5, keep="phantom-vlm"),
 )
 BATCH = {"tower": 64, "reading": 32, "captions": 32, "traces": 16}
 RATE = {"tower": 1e-3, "reading": 1.5e-3, "captions": 1e-3, "traces": 8e-4, "mixed": 1e-3}
@@ -105,6 +109,7 @@ class Trainer:
         self.pad = tokenizer.convert_tokens_to_ids(PAD)
         self.image = tokenizer.convert_tokens_to_ids(IMAGE)
         self.weigh_facts(1.0)
+        self.choices = 0.0
         system = chat_request(PROTOCOL, _text_only("x"), Arm.BASELINE, {}).messages[0].content[0]
         self.system = self._ids(f"{BOS}<|system|>{system}{END}")
 
@@ -137,7 +142,9 @@ class Trainer:
         With ``look`` the images stand before the question; without, the given stages have to do.
         """
         drawn = self.rng.choice(self.pool)
-        question = self.rng.choice(study_questions(drawn.study, self.rng.randrange(8), self.rng))
+        questions = study_questions(drawn.study, self.rng.randrange(8), self.rng)
+        choices = [question for question in questions if question.options]
+        question = self.rng.choice(choices if choices and self.rng.random() < self.choices else questions)
         instance = as_instance("training-0-0", drawn.study, question, (), self.rng)
         arm = self.rng.choices(list(arms), weights=list(arms.values()))[0]
         request = chat_request(PROTOCOL, instance, arm, {s: _gold(instance, s) for s in PROTOCOL.arms[arm]})
@@ -313,6 +320,7 @@ def main() -> None:
     log: list[dict[str, object]] = []
     for phase in SCHEDULE[options.skip :]:
         trainer.weigh_facts(phase.fact_weight)
+        trainer.choices = phase.choices
         for step, loss in trainer.train(phase.kind, int(phase.steps * options.scale)):
             print(f"{time.monotonic() - started:6.0f} s  {phase.kind} {step} loss {loss:.4f}", flush=True)
         seen = trainer.frames_seen(held_out)

@@ -43,7 +43,6 @@ def begin_folder(prepared: Prepared) -> None:
         raise BadInput(f"--run-dir: {folder} holds a run already; name another folder, or none.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        prepared.store.parent.mkdir(parents=True, exist_ok=True)
         _write_manifest(folder, manifest_of(prepared, started=utc_now()))
     except OSError as error:
         raise BadInput(f"--run-dir: {folder} cannot be written: {error.strerror or error}.") from None

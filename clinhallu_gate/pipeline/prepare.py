@@ -18,7 +18,8 @@ from clinhallu_gate.hosting.identity import ModelIdentity, endpoint_identity, ho
 from clinhallu_gate.judge.oracle import phantom_of
 from clinhallu_gate.pipeline.baseline import baseline_verdicts, check_baseline
 from clinhallu_gate.pipeline.options import RunOptions
-from clinhallu_gate.protocol.spec import Protocol, load_protocol
+from clinhallu_gate.protocol.load import load_protocol
+from clinhallu_gate.protocol.spec import Protocol
 from clinhallu_gate.records import Instance
 
 JUDGES: Final = ("oracle",)
@@ -91,7 +92,7 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
     everything = [instance for dataset in datasets for instance in dataset.instances]
     for instance in everything:
         phantom_of(instance)
-    seed = hashlib.sha256(":".join([*(d.sha256 for d in datasets), identity.digest]).encode()).hexdigest()
+    seed = hashlib.sha256(":".join(dataset.sha256 for dataset in datasets).encode()).hexdigest()
     instances = _limited(everything, options.limit, seed)
     frame = Frame.of(instances)
     return Prepared(

@@ -18,7 +18,8 @@ from clinhallu_gate.pipeline.plan import Wanted
 from clinhallu_gate.plugin.view import INSTANCES, RunView, Snapshot
 from clinhallu_gate.records import Instance
 
-NOTHING: Final = "nothing was evaluated in this session: no test asks for a verdict or a gate."
+NOTHING: Final = "nothing was evaluated: no selected test asks for a verdict or a gate."
+NO_SERVER: Final = "no model server: no model was named (--model or --endpoint)."
 _POLL_S: Final = 0.2
 _SERVER_TIMEOUT_S: Final = 1800.0
 _GATES: Final = TypeAdapter(tuple[GateSpec, ...])

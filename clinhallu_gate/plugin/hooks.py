@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from clinhallu_gate.plugin.collect import parametrize, selection_of
+from clinhallu_gate.plugin.controller import SPOKEN_FOR, ControllerState, usage_errors
 from clinhallu_gate.plugin.handles import GateNotPassed
 from clinhallu_gate.plugin.options import add_options, is_asked
 from clinhallu_gate.plugin.progress import Progress
-from clinhallu_gate.plugin.state import KEY, SPOKEN_FOR, ControllerState, State, WorkerState, usage_errors
-from clinhallu_gate.plugin.terminal import write_summary
+from clinhallu_gate.plugin.state import KEY, State
+from clinhallu_gate.plugin.terminal import write_no_decision, write_summary
+from clinhallu_gate.plugin.worker import WorkerState
 
 MARKERS = (
     "verdicts(arm, part): one test per instance on the verdict on `part` of the trace of `arm` (a name or a list)",
@@ -114,8 +116,12 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, obj
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what was decided, why, where the report is and what to run next."""
     state = _state(config)
-    if isinstance(state, ControllerState) and state.run is not None and state.shown is not None:
+    if not isinstance(state, ControllerState):
+        return
+    if state.run is not None and state.shown is not None:
         write_summary(terminalreporter, state.shown, run_dir=str(state.run.prepared.run_dir))
+    elif state.decides_nothing:
+        write_no_decision(terminalreporter)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -11,3 +11,10 @@ def write_summary(reporter: pytest.TerminalReporter, view: ReportView, *, run_di
     reporter.section("clinhallu-gate")
     for line in terminal_lines(view, width=reporter._tw.fullwidth, run_dir=run_dir):  # noqa: SLF001 - no public width
         reporter.write_line(line.text, **{line.style: True} if line.style else {})
+
+
+def write_no_decision(reporter: pytest.TerminalReporter) -> None:
+    """Write that a model was named and nothing was evaluated."""
+    reporter.section("clinhallu-gate")
+    reporter.write_line("NO DECISION", yellow=True)
+    reporter.write_line("No selected test gates the model, so nothing was evaluated. If that is meant: --no-decision")

@@ -1,20 +1,13 @@
-"""A protocol: everything that decides what the model is asked and how its reply is read; data, named and hashed."""
+"""A protocol: everything that decides what the model is asked and how its reply is read; named and hashed."""
 
 import hashlib
 from functools import cached_property
-from importlib.resources import files
-from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, field_validator, model_validator
 
-from clinhallu_gate.errors import BadInput, not_one_of
 from clinhallu_gate.records import Record, Sampling
 from clinhallu_gate.vocabulary import ANSWER, Arm, Part, Stage
-
-_HOME = files("clinhallu_gate.protocol")
-NAMES = ("standard", "prefill")
 
 
 class SamplingSpec(Record):
@@ -31,6 +24,16 @@ class TraceSpec(Record):
     headers: dict[Stage | Literal["answer"], str]
     min_words: int = Field(ge=1)
 
+    @field_validator("headers")
+    @classmethod
+    def _tell_every_part(cls, headers: dict[Part, str]) -> dict[Part, str]:
+        missing = [part for part in (*Stage, ANSWER) if not headers.get(part, "").strip()]
+        if missing:
+            raise ValueError(f"no header for {', '.join(missing)}")
+        if len({header.strip().casefold() for header in headers.values()}) < len(headers):
+            raise ValueError("two parts have one header")
+        return headers
+
 
 class Protocol(Record):
     """A protocol as its file says it, with the texts of its templates."""
@@ -42,6 +45,15 @@ class Protocol(Record):
     sampling: SamplingSpec
     trace: TraceSpec
     arms: dict[Arm, dict[Stage, Literal["gold", "baseline"]]]
+
+    @model_validator(mode="after")
+    def _arms_can_be_asked(self) -> Self:
+        if self.arms.get(Arm.BASELINE) != {}:
+            raise ValueError("arms: baseline has to be there, and is given nothing")
+        for arm, given in self.arms.items():
+            if self.given == "prefill" and tuple(given) != tuple(Stage)[: len(given)]:
+                raise ValueError(f"arms: {arm}: prefilled stages are the first ones, in order")
+        return self
 
     @cached_property
     def sha256(self) -> str:
@@ -63,34 +75,3 @@ class Protocol(Record):
     def waits_for(self, arm: Arm) -> Arm | None:
         """Return the arm whose trace ``arm`` is given a stage of, if any."""
         return Arm.BASELINE if "baseline" in self.arms[arm].values() else None
-
-
-def load_protocol(name: str) -> Protocol:
-    """Load a packaged protocol by name, or one from a YAML file whose templates lie beside it.
-
-    Raises:
-        BadInput: No such protocol, or a file that is none.
-    """
-    if name in NAMES:
-        return _parse(f"protocol {name}", (_HOME / f"{name}.yaml").read_text("utf-8"), None)
-    path = Path(name)
-    if not path.is_file():
-        raise BadInput(not_one_of("--protocol", name, NAMES, noun="a protocol or a file"))
-    return _parse(name, path.read_text("utf-8"), path.parent)
-
-
-def _parse(where: str, text: str, folder: Path | None) -> Protocol:
-    try:
-        data = yaml.safe_load(text)
-        return Protocol(**{**data, **{key: _template(data[key], folder) for key in ("system", "user")}})
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BadInput(f"{where}: {key}: {first['msg']} (got {first['input']!r}).") from None
-    except (yaml.YAMLError, KeyError, TypeError, OSError) as error:
-        raise BadInput(f"{where}: not a protocol: {' '.join(str(error).split())}.") from None
-
-
-def _template(name: str, folder: Path | None) -> str:
-    beside = folder / name if folder else None
-    return beside.read_text("utf-8") if beside and beside.is_file() else (_HOME / name).read_text("utf-8")

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -41,8 +42,10 @@ def connect(path: Path) -> sqlite3.Connection:
     except (OSError, sqlite3.Error) as error:
         raise BadInput(f"{path}: cannot be opened as a store: {error}") from error
     try:
-        _prepare(connection, path)
-    except sqlite3.Error as error:
+        _refuse_what_is_no_store(connection, path)
+        path.chmod(0o600)
+        _prepare(connection)
+    except (OSError, sqlite3.Error) as error:
         connection.close()
         raise BadInput(f"{path}: cannot be used as a store: {error}") from error
     except BadInput:
@@ -52,25 +55,44 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _make(path: Path) -> None:
-    """Make an empty file of mode 0600, or set that mode.
+    """Make an empty file, unless there is one.
 
     An existing file is not opened here: closing it again would drop the locks that SQLite holds on it elsewhere in
     this process (sqlite.org/howtocorrupt.html, 2.2).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError:
-        path.chmod(0o600)
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _refuse_what_is_no_store(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise ``BadInput`` for a file that is not ours, before anything of it is changed."""
+    owner, version, tables = _whose(connection)
+    if owner == APPLICATION_ID and version != VERSION:
+        raise BadInput(
+            f"{path}: is a store of version {version}, and this program reads version {VERSION}: "
+            "give another file with --store"
+        )
+    if owner != APPLICATION_ID and (owner or tables):
+        raise BadInput(f"{path}: is a database of another program, not a store: give another file with --store")
+
+
+def _whose(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """Return the file's application id, its user version and its number of tables, all 0 in an empty one."""
+    questions = ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+    owner, version, tables = (connection.execute(question).fetchone()[0] for question in questions)
+    return owner, version, tables
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
     _write_ahead(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     connection.execute("BEGIN IMMEDIATE")
     try:
-        _check_or_make_tables(connection, path)
+        if _whose(connection)[0] != APPLICATION_ID:  # looked at again: another process may have made the tables
+            for statement in _TABLES:
+                connection.execute(statement)
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:
@@ -89,21 +111,3 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             time.sleep(0.01)
         else:
             return
-
-
-def _check_or_make_tables(connection: sqlite3.Connection, path: Path) -> None:
-    owner, version, tables = (
-        connection.execute(question).fetchone()[0]
-        for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
-    )
-    if owner == APPLICATION_ID and version == VERSION:
-        return
-    if owner == APPLICATION_ID:
-        raise BadInput(
-            f"{path}: is a store of version {version}, and this program reads version {VERSION}: "
-            "give another file with --store"
-        )
-    if owner or tables:
-        raise BadInput(f"{path}: is a database of another program, not a store: give another file with --store")
-    for statement in _TABLES:
-        connection.execute(statement)

@@ -112,8 +112,9 @@ class Rig:
 
     @property
     def env(self) -> dict[str, str]:
-        """Return the environment of commands."""
-        ours = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "GITHUB_"))}
+        """Return the environment of commands: no trace of a CI, where pytest cuts no line."""
+        theirs = ("PYTEST_", "GITHUB_", "CI", "BUILD_NUMBER")
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
         return {**ours, "COLUMNS": "120", "TMPDIR": str(self.root / "tmp")}
 
     def folder(self) -> Path:

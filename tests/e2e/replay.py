@@ -10,7 +10,7 @@ from typing import Final
 from clinhallu_gate.datasets.phantom.generate import phantom_instances
 from clinhallu_gate.datasets.phantom.plant import ERROR_PART, Error, planted_text
 from clinhallu_gate.judge.oracle import phantom_of
-from clinhallu_gate.protocol.spec import load_protocol
+from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.records import Instance
 from clinhallu_gate.testing import Request, ScriptedReply
 from clinhallu_gate.vocabulary import ANSWER, Arm, Part, Stage

@@ -76,13 +76,15 @@ def test_every_fixture_works(rig: Rig, server: ScriptedServer, own: Path, rest: 
 
 @pytest.mark.parametrize("rest", WAYS)
 def test_a_server_alone_can_be_asked_for(rig: Rig, server: ScriptedServer, own: Path, rest: tuple[str, ...]) -> None:
-    """A suite without a gate has the model server, asks nothing, leaves no run folder, and ends as pytest says."""
+    """A selection without a gate has the model server, asks nothing, leaves no run folder, and releases nothing."""
     (own / "test_own.py").write_text(OWN)
     before = server.requests
-    outcome = rig.run("test_own.py", "-k", "test_server", *gated(server), *rest, cwd=own)
-    assert (outcome.status, outcome.counts) == (0, {"passed": 1, "deselected": 481} if not rest else {"passed": 1})
+    for status, meant in ((10, ()), (0, ("--no-decision",))):
+        outcome = rig.run("test_own.py", "-k", "test_server", *gated(server), *rest, *meant, cwd=own)
+        assert (outcome.status, outcome.counts) == (status, {"passed": 1} if rest else {"passed": 1, "deselected": 481})
+        assert ("nothing was evaluated. If that is meant: --no-decision" in outcome.out) == (status == 10)
+        assert not outcome.folder.exists()
     assert server.requests == before
-    assert not outcome.folder.exists()
 
 
 @pytest.mark.parametrize("rest", WAYS)
@@ -98,8 +100,8 @@ def test_without_a_model_nothing_is_touched(rig: Rig, own: Path, rest: tuple[str
     )
     outcome = rig.run("-p", "no:cacheprovider", *rest, cwd=own)
     assert (outcome.status, outcome.counts) == (1, {"passed": 1, "errors": 2})
-    assert "nothing was evaluated in this session" in outcome.out
-    assert "no model server: this session names no model" in outcome.out
+    assert "nothing was evaluated: no selected test asks" in outcome.out
+    assert "no model server: no model was named" in outcome.out
     assert not list((rig.root / "tmp").glob("clinhallu-gate-*"))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from clinhallu_gate.gate.release import Release
 from clinhallu_gate.pipeline.run import Run
-from clinhallu_gate.plugin.state import SPOKEN_FOR, ControllerState
+from clinhallu_gate.plugin.controller import SPOKEN_FOR, ControllerState
 
 
 def state_with(release: int | None, *, others_failed: bool = False) -> ControllerState:
@@ -52,8 +52,8 @@ def test_a_released_model_hides_no_failure() -> None:
 
 
 @pytest.mark.parametrize("pytests", range(7))
-def test_without_a_run_nothing_is_changed(pytests: int) -> None:
-    """A session that evaluated nothing ends as pytest says."""
+def test_without_a_model_nothing_is_changed(pytests: int) -> None:
+    """Where no model is named, all ends as pytest says."""
     assert state_with(None, others_failed=True).exit_status(pytests) == pytests
 
 

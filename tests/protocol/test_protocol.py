@@ -8,11 +8,13 @@ from syrupy.assertion import SnapshotAssertion
 from clinhallu_gate.datasets.phantom.atlas import STRATUM
 from clinhallu_gate.datasets.phantom.generate import phantom_instances
 from clinhallu_gate.errors import BadInput
+from clinhallu_gate.protocol.load import NAMES, load_protocol
 from clinhallu_gate.protocol.render import chat_request
-from clinhallu_gate.protocol.spec import NAMES, Protocol, load_protocol
+from clinhallu_gate.protocol.spec import Protocol
 from clinhallu_gate.records import ChatRequest, Instance
 from clinhallu_gate.vocabulary import ANSWER, Arm, Stage
 
+PACKAGED = Path(__file__).parents[2] / "clinhallu_gate" / "protocol" / "standard.yaml"
 GIVEN = {
     Arm.BASELINE: (),
     Arm.REPLACE_VR: (Stage.VISUAL_RECOGNITION,),
@@ -89,9 +91,8 @@ def test_any_change_changes_the_digest() -> None:
 
 def test_a_users_protocol_file_brings_its_own_prompts(tmp_path: Path) -> None:
     """Templates beside the file are used; those that are not there are the packaged ones."""
-    packaged = Path(__file__).parents[2] / "clinhallu_gate" / "protocol" / "standard.yaml"
     file = tmp_path / "mine.yaml"
-    file.write_text(packaged.read_text().replace("name: standard", "name: mine"))
+    file.write_text(PACKAGED.read_text().replace("name: standard", "name: mine"))
     (tmp_path / "system.j2").write_text("Be brief.")
     protocol = load_protocol(str(file))
     assert protocol.name == "mine"
@@ -99,17 +100,73 @@ def test_a_users_protocol_file_brings_its_own_prompts(tmp_path: Path) -> None:
     assert protocol.user == load_protocol("standard").user
 
 
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [("name: x", "not a protocol"), ("- 1", "not a protocol"), ("{", "not a protocol")],
-)
-def test_a_file_that_is_no_protocol(text: str, says: str, tmp_path: Path) -> None:
-    """One line that names the file."""
-    file = tmp_path / "p.yaml"
-    file.write_text(text)
-    with pytest.raises(BadInput, match=says) as error:
+def refused(file: Path) -> str:
+    """Return what is said of a file that is no protocol: one line, which names it."""
+    with pytest.raises(BadInput) as error:
         load_protocol(str(file))
-    assert str(file) in str(error.value)
-    assert "\n" not in str(error.value)
+    where, _, says = str(error.value).partition(": ")
+    assert where == str(file)
+    assert "\n" not in says
+    return says
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"name: x", "not a protocol: 'system' is missing."),
+        (b"- 1", "not a protocol: "),
+        (b"{", "not a protocol: while parsing"),
+        ("name: übel".encode("latin-1"), "not a protocol: 'utf-8' codec can't decode"),
+    ],
+)
+def test_a_file_that_is_no_protocol(content: bytes, says: str, tmp_path: Path) -> None:
+    """Another YAML, no YAML at all, and another encoding."""
+    file = tmp_path / "p.yaml"
+    file.write_bytes(content)
+    assert refused(file).startswith(says)
     with pytest.raises(BadInput, match="Did you mean 'standard'"):
         load_protocol("standart")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ("temperature: 0.0", "temperature: -1", "sampling: temperature: Input should be greater than or equal to 0."),
+        ("given: continuation", "given: shouted", "given: Input should be 'continuation' or 'prefill'."),
+        ('    answer: "[Answer]"\n', "", "trace: headers: no header for answer."),
+        ('"[Reasoning]"', '"[Answer]"', "trace: headers: two parts have one header."),
+        ("  baseline: {}\n", "", "arms: baseline has to be there, and is given nothing."),
+        ("given: continuation", "nothing: 1", "given: Field required."),
+        ("given: continuation", "given: continuation\nstop: x", "stop: Extra inputs are not permitted."),
+    ],
+)
+def test_a_protocol_that_cannot_be_used(before: str, after: str, says: str, tmp_path: Path) -> None:
+    """The key, and what is wrong with it."""
+    file = tmp_path / "p.yaml"
+    assert before in PACKAGED.read_text()
+    file.write_text(PACKAGED.read_text().replace(before, after))
+    assert refused(file) == says
+
+
+def test_prefilled_stages_leave_no_gap(tmp_path: Path) -> None:
+    """A model cannot continue behind a stage that lacks the one before it."""
+    file = tmp_path / "p.yaml"
+    text = PACKAGED.read_text().replace("given: continuation", "given: prefill")
+    file.write_text(text.replace("    visual_recognition: baseline\n", ""))
+    assert refused(file) == "arms: replace_kr: prefilled stages are the first ones, in order."
+
+
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        ("{% if question %}", "Unexpected end of template. "),
+        ("{{ questoin }}", "'questoin' is undefined."),
+        ("{% for option in options %}{{ headers.none }}{% endfor %}", "'dict object' has no attribute 'none'."),
+    ],
+)
+def test_a_template_that_cannot_be_rendered(template: str, says: str, tmp_path: Path) -> None:
+    """Found before the first instance, also where only some instances would meet it."""
+    file = tmp_path / "p.yaml"
+    file.write_text(PACKAGED.read_text())
+    (tmp_path / "user.j2").write_text(template)
+    assert refused(file).startswith(f"a prompt's template cannot be rendered: {says}")

@@ -126,18 +126,29 @@ def bad(path: Path) -> str:
     return message.removeprefix(f"{path}: ")
 
 
+def as_it_is(path: Path) -> tuple[bytes, int]:
+    """Return a file's content and its mode."""
+    return path.read_bytes(), stat.S_IMODE(path.stat().st_mode)
+
+
 def test_what_is_no_store_is_refused(path: Path) -> None:
     """A text file, a directory, another program's database: one line each, and the file is left as it is."""
     path.parent.mkdir()
     path.write_text("question,answer\n" * 100)
+    path.chmod(0o644)
+    before = as_it_is(path)
     assert bad(path) == "cannot be used as a store: file is not a database"
-    assert path.read_text() == "question,answer\n" * 100
+    assert as_it_is(path) == before
     assert bad(path.parent) == "cannot be opened as a store: unable to open database file"
     foreign = path.parent / "foreign.sqlite"
     database = sqlite3.connect(foreign)
     database.execute("CREATE TABLE patients (name TEXT)")
     database.close()
+    foreign.chmod(0o644)
+    before = as_it_is(foreign)
     assert bad(foreign) == "is a database of another program, not a store: give another file with --store"
+    assert as_it_is(foreign) == before
+    assert {file.name for file in path.parent.iterdir()} == {"store.sqlite", "foreign.sqlite"}
 
 
 def test_another_version_is_refused(path: Path) -> None:

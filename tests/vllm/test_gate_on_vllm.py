@@ -114,19 +114,15 @@ def test_phantom_vlm_is_released(released: Ended) -> None:
 
 
 def test_the_oracle_reads_what_phantom_vlm_writes(released: Ended) -> None:
-    """At most one verdict in a hundred is missing, and the model is better than chance and not perfect."""
-    gates = {gate["id"]: gate for gate in released.decision["gates"]}
-    assert all(gate["unjudged"] <= 0.01 * gate["n"] for gate in gates.values())
-    assert gates["answer_accuracy[mean]"]["estimate"] > 0.6
-    assert 0.05 <= gates["visual_hallucination_rate[mean]"]["estimate"] <= 0.45
+    """At most one verdict in a hundred is missing."""
+    assert all(gate["unjudged"] <= 0.01 * gate["n"] for gate in released.decision["gates"])
 
 
-@pytest.mark.xfail(reason="these weights reach 0.69 and 0.36: they name the wrong option letter", strict=True)
-def test_phantom_vlm_reaches_its_goal(released: Ended) -> None:
-    """Answers correct in three of four instances, images misread in at most 35 of 100."""
+def test_phantom_vlm_is_good_and_not_perfect(released: Ended) -> None:
+    """Answers correct in three of four instances at least, images misread in 5 to 35 of 100."""
     gates = {gate["id"]: gate for gate in released.decision["gates"]}
     assert gates["answer_accuracy[mean]"]["estimate"] >= 0.75
-    assert gates["visual_hallucination_rate[mean]"]["estimate"] <= 0.35
+    assert 0.05 <= gates["visual_hallucination_rate[mean]"]["estimate"] <= 0.35
 
 
 def test_a_killed_run_repeats_no_finished_call(released: Ended, killed_twice: list[int]) -> None:
@@ -159,7 +155,9 @@ def test_workers_decide_the_same_from_an_empty_store(released: Ended, folder: Pa
     """One server, one evaluation, the same decisions; estimates within 0.02."""
     ended = _gate("phantom-vlm", folder / "empty-n2", folder / "empty.sqlite", "-n", "2")
     assert ended.status == 0, ended.output[-3000:]
-    assert ended.manifest["calls"]["made"] == TRACES
+    calls = ended.manifest["calls"]
+    assert calls["made"] + calls["from_store"] == TRACES
+    assert calls["made"] == _stored(folder / "empty.sqlite"), "one call for one request, equal ones shared"
     for ours, theirs in zip(ended.decision["gates"], released.decision["gates"], strict=True):
         assert ours["decision"] == theirs["decision"]
         assert ours["estimate"] == pytest.approx(theirs["estimate"], abs=0.02)

@@ -1,0 +1,206 @@
+"""The state where a run is prepared, evaluated and decided: without xdist, or in its controller."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Final
+
+import pytest
+
+from clinhallu_gate.config.thresholds import GateSpec
+from clinhallu_gate.errors import BadInput
+from clinhallu_gate.gate.release import EXIT_FAIL, EXIT_NO_DECISION, EXIT_NOT_COMPLETED
+from clinhallu_gate.hosting.endpoint import root_url
+from clinhallu_gate.hosting.host import ModelHost
+from clinhallu_gate.pipeline.folder import begin_folder, decision_of, write_folder
+from clinhallu_gate.pipeline.plan import make_plan
+from clinhallu_gate.pipeline.prepare import Prepared, prepare
+from clinhallu_gate.pipeline.run import Run, host_of
+from clinhallu_gate.plugin.exchange import NO_SERVER, NOTHING, Exchange, Selection, ServerAddress
+from clinhallu_gate.plugin.options import run_options
+from clinhallu_gate.plugin.progress import Progress
+from clinhallu_gate.plugin.terminal import write_summary
+from clinhallu_gate.plugin.view import RunView
+from clinhallu_gate.records import Instance
+from clinhallu_gate.report.model import ReportView
+
+NO_MODEL: Final = (
+    "--model: none given, and these tests gate a model. Name a model of the registry, a hub id or a checkpoint folder, "
+    "or a running server with --endpoint. Try: pytest suites/ --model phantom-vlm"
+)
+#: What a run decides about; any other status (interrupted, internal error, usage error, another plugin's) stands.
+_OURS: Final = frozenset({pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, EXIT_NOT_COMPLETED})
+#: Attribute of a test report: the test failed, and the release decision says so already.
+SPOKEN_FOR: Final = "clinhallu_gate_spoken_for"
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Turn bad input into pytest's usage error: one line and exit status 4."""
+    try:
+        yield
+    except BadInput as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+class ControllerState:
+    """The state where a run is prepared, evaluated and decided: without xdist, or in its controller."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._selection = Selection()
+        self.prepared: Prepared | None = None
+        self.run: Run | None = None
+        self.shown: ReportView | None = None
+        self.others_failed = False
+        self._looked = False
+
+    @property
+    def has_workers(self) -> bool:
+        """Whether xdist's workers collect and run the tests."""
+        return bool(self._config.pluginmanager.hasplugin("dsession"))
+
+    # --- collect ---------------------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Look at everything a run needs. Raises ``BadInput``."""
+        if self.prepared is None:
+            self.prepared = prepare(run_options(self._config), look_only=self._config.option.collectonly)
+
+    @property
+    def uids(self) -> Sequence[str]:
+        """Ids of the instances, in order of the data."""
+        return [instance.uid for instance in self.prepared.instances] if self.prepared else []
+
+    @property
+    def instances(self) -> Sequence[Instance]:
+        """The instances, in order of the data."""
+        return self.prepared.instances if self.prepared else ()
+
+    @property
+    def gates(self) -> Sequence[GateSpec]:
+        """The gates of the thresholds file."""
+        return self.prepared.gates if self.prepared else ()
+
+    def selected(self, selection: Selection) -> None:
+        """Take note of what is to run. Raises ``BadInput`` if gated tests have no model, or none is selected."""
+        self._selection = selection
+        if selection.unprepared:
+            raise BadInput(NO_MODEL)
+        if self.prepared is not None:
+            _demand_tests(selection)
+
+    # --- evaluate --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def exchange(self) -> Exchange:
+        """The folder shared with workers; made when the first of them is configured."""
+        return Exchange()
+
+    def exchange_folder(self) -> str:
+        """Return the folder for a worker, with the data laid out in it."""
+        if self.prepared is not None and not self.exchange.has_data():
+            self.exchange.write_data(self.prepared.instances, self.prepared.gates)
+        return str(self.exchange.folder)
+
+    def evaluate(self, progress: Progress) -> None:
+        """Evaluate what the selected tests need, once; a run that cannot be completed ends the session with 11."""
+        broken = self.others_failed and not self._config.option.continue_on_collection_errors
+        if self._looked or broken or self.prepared is None:
+            return  # what is broken could not be collected; pytest stops for it
+        self._looked = True
+        selection = self._selection
+        if selection.gates or selection.wanted:
+            self._evaluate(self.prepared, selection, progress)
+        if self.has_workers:
+            self.exchange.serve_requests(self.server)
+
+    def _evaluate(self, prepared: Prepared, selection: Selection, progress: Progress) -> None:
+        gates = [spec for spec in prepared.gates if spec.id in set(selection.gates)]
+        with usage_errors():
+            plan = make_plan(prepared.protocol, prepared.frame, gates, selection.wanted)
+            begin_folder(prepared)
+            self.run = Run(prepared)
+            with progress.of_traces(plan.traces(prepared.protocol)):
+                self.run.evaluate(plan, gates, emit=progress.heard)
+            self.shown = write_folder(self.run)
+        if self.run.failure:
+            self._say_now(self.shown)
+            pytest.exit(f"the evaluation could not be completed: {self.run.failure}", returncode=EXIT_NOT_COMPLETED)
+        if self.has_workers:
+            self.exchange.write_results(self.view)
+
+    def _say_now(self, shown: ReportView) -> None:
+        """Write the summary at once: pytest asks for none where it exits with a status of ours."""
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None:
+            write_summary(reporter, shown, run_dir=str(self.prepared.run_dir if self.prepared else ""))
+
+    @cached_property
+    def view(self) -> RunView:
+        """What was found, as tests see it."""
+        if self.run is None:
+            raise BadInput(NOTHING)
+        results = self.run.results
+        verdicts = {uid: found.verdicts for uid, found in results.found.items()}
+        gates = {gate.id: gate for gate in decision_of(self.run).gates}  # without rates if the run was not completed
+        return RunView(verdicts, gates, results.by_uid, self.run.prepared.options.no_decision)
+
+    def server(self) -> ServerAddress:
+        """Return the session's model server, starting it if evaluation did not need it."""
+        if self.prepared is None:
+            raise BadInput(NO_SERVER)
+        if self._host is None:
+            return ServerAddress(root_url(self.prepared.endpoints[0]), self.prepared.identity.name)
+        server = self._host.server()
+        return ServerAddress(server.base_url, server.model)
+
+    @cached_property
+    def _host(self) -> ModelHost | None:
+        if self.run is not None:
+            return self.run.host
+        return host_of(self.prepared) if self.prepared is not None else None
+
+    # --- end -------------------------------------------------------------------------------------------------------
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember failures that the release decision does not speak for."""
+        if report.failed and not getattr(report, SPOKEN_FOR, False):
+            self.others_failed = True
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember tests that could not even be collected (with ``--continue-on-collection-errors``)."""
+        self.others_failed = self.others_failed or report.failed
+
+    @property
+    def decides_nothing(self) -> bool:
+        """Whether a model was named and no selected test gates it, although that was not said to be meant."""
+        if self.run is not None or self.prepared is None or self._config.option.collectonly:
+            return False
+        return not self.prepared.options.no_decision
+
+    def exit_status(self, pytests: int) -> int:
+        """Return the session's exit status: 4, then pytest's 2 and 3, then 11, 1, 10 and 0."""
+        if pytests not in _OURS:
+            return pytests
+        if self.run is None:
+            return EXIT_NO_DECISION if pytests == pytest.ExitCode.OK and self.decides_nothing else pytests
+        status = self.run.release.exit_status
+        if EXIT_NOT_COMPLETED in (status, pytests):
+            return EXIT_NOT_COMPLETED
+        return EXIT_FAIL if self.others_failed else status or pytests
+
+    def close(self) -> None:
+        """Stop what was hosted; remove what was shared."""
+        if self.run is not None:
+            self.run.stop()
+        if (host := self.__dict__.get("_host")) is not None:
+            host.stop()
+        if "exchange" in self.__dict__:
+            self.exchange.close()
+
+
+def _demand_tests(selection: Selection) -> None:
+    """Raise ``BadInput`` if no test is selected: an empty run must not look like a good one."""
+    if not selection.tests:
+        raise BadInput("no test is selected: -k, -m, --lf or the paths leave none. Try: pytest suites/ --collect-only")

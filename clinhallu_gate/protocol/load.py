@@ -1,0 +1,69 @@
+"""Load a protocol, packaged or of the user's own, and try its prompts before any instance meets them."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import yaml
+from jinja2 import TemplateError
+from pydantic import ValidationError
+
+from clinhallu_gate.errors import BadInput, not_one_of
+from clinhallu_gate.protocol.render import chat_request
+from clinhallu_gate.protocol.spec import Protocol
+from clinhallu_gate.records import Image, Instance
+from clinhallu_gate.vocabulary import QuestionType
+
+_HOME = files("clinhallu_gate.protocol")
+NAMES = ("standard", "prefill")
+
+
+def load_protocol(name: str) -> Protocol:
+    """Load a packaged protocol by name, or one from a YAML file whose templates lie beside it.
+
+    Raises:
+        BadInput: No such protocol, a file that is none, or a template that cannot be rendered.
+    """
+    if name in NAMES:
+        return _parse(f"protocol {name}", (_HOME / f"{name}.yaml").read_bytes(), None)
+    path = Path(name)
+    if not path.is_file():
+        raise BadInput(not_one_of("--protocol", name, NAMES, noun="a protocol or a file"))
+    return _parse(name, path.read_bytes(), path.parent)
+
+
+def _parse(where: str, content: bytes, folder: Path | None) -> Protocol:
+    try:
+        data = yaml.safe_load(content.decode())
+        protocol = Protocol(**{**data, **{key: _template(data[key], folder) for key in ("system", "user")}})
+        _try_prompts(protocol)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = "".join(f"{part}: " for part in first["loc"])
+        raise BadInput(f"{where}: {key}{first['msg'].removeprefix('Value error, ')}.") from None
+    except KeyError as error:
+        raise BadInput(f"{where}: not a protocol: {error} is missing.") from None
+    except TemplateError as error:
+        raise BadInput(f"{where}: a prompt's template cannot be rendered: {_line(error)}.") from None
+    except (yaml.YAMLError, TypeError, OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{where}: not a protocol: {_line(error)}.") from None
+    return protocol
+
+
+def _template(name: str, folder: Path | None) -> str:
+    beside = folder / name if folder else None
+    return beside.read_text("utf-8") if beside and beside.is_file() else (_HOME / name).read_text("utf-8")
+
+
+def _try_prompts(protocol: Protocol) -> None:
+    """Render every arm's prompts once, with and without options."""
+    for kind, options in ((QuestionType.YES_NO, ()), (QuestionType.MULTIPLE_CHOICE, ("A. yes", "B. no"))):
+        instance = Instance(
+            dataset="trial", id="1", stratum="trial", cluster="1", images=(Image.from_bytes(b""),), question="Is it?",
+            question_type=kind, options=options, answer="yes",
+        )  # fmt: skip
+        for arm, given in protocol.arms.items():
+            chat_request(protocol, instance, arm, dict.fromkeys(given, "so it is"))
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")
