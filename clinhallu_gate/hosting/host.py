@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 
 from clinhallu_gate.config.registry import ModelEntry
+from clinhallu_gate.errors import BadInput, EvaluationFailed
 from clinhallu_gate.hosting.identity import ModelIdentity, pinned
 from clinhallu_gate.hosting.server import HostedServer, start_server
 
@@ -17,20 +18,18 @@ class ModelHost:
         self._lock = threading.Lock()
         self._server: HostedServer | None = None
 
-    @property
-    def started(self) -> bool:
-        """Whether a server was started."""
-        return self._server is not None
-
     def server(self) -> HostedServer:
         """Return the ready server, starting it if need be.
 
         Raises:
-            EvaluationFailed: It died or did not become ready in time; says how its log ends.
+            EvaluationFailed: It cannot be started, died, or did not become ready in time; says how its log ends.
         """
         with self._lock:
             if self._server is None:
-                self._server = start_server(self._entry, log_path=self._log_path)
+                try:
+                    self._server = start_server(self._entry, log_path=self._log_path)
+                except (BadInput, OSError) as error:
+                    raise EvaluationFailed(f"the model server cannot be started: {error}") from error
             self._server.wait_ready()
             return self._server
 

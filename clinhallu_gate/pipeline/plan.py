@@ -43,7 +43,7 @@ def make_plan(protocol: Protocol, frame: Frame, gates: Sequence[GateSpec], wante
     asked = {reading for gate in gates for reading in readings(gate)} | {item.reading for item in wanted}
     for reading in sorted(asked, key=str):
         if reading.arm not in protocol.arms or reading.part not in protocol.asked(reading.arm):
-            raise BadInput(f"protocol {protocol.name!r} does not ask for {reading.part!r} in arm {reading.arm!r}.")
+            raise BadInput(f"--protocol: {protocol.name!r} asks for no {reading.part} in arm {reading.arm}.")
     needs: dict[str, set[Reading]] = {uid: set() for uid in frame.uids}
     for gate in gates:
         for place in frame.members(gate.scope):

@@ -67,7 +67,9 @@ def _make(path: Path) -> None:
 
 def _refuse_what_is_no_store(connection: sqlite3.Connection, path: Path) -> None:
     """Raise ``BadInput`` for a file that is not ours, before anything of it is changed."""
+    connection.execute("BEGIN")  # one view of it: another process may be making the tables
     owner, version, tables = _whose(connection)
+    connection.execute("COMMIT")
     if owner == APPLICATION_ID and version != VERSION:
         raise BadInput(
             f"{path}: is a store of version {version}, and this program reads version {VERSION}: "

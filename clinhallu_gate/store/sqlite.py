@@ -114,11 +114,6 @@ class SqliteStore:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
 
-    def delete(self, keys: Iterable[str]) -> None:
-        """Forget finished replies, so that their calls are asked again; the log of attempts stays."""
-        self.flush()
-        self._db.executemany("DELETE FROM replies WHERE key = ?", ((key,) for key in keys))
-
     def attempts(self, key: str) -> list[Attempt]:
         """Return what the transport did for the call with this address, in order, all runs together."""
         rows = self._db.execute("SELECT error, status, latency_s FROM attempts WHERE key = ? ORDER BY id", (key,))

@@ -11,9 +11,10 @@ from gate_run import GATES, Outcome, Rig, gated, normalised
 from replay import GoldReplay
 from syrupy.assertion import SnapshotAssertion
 
-from clinhallu_gate.testing import ScriptedServer
+from clinhallu_gate.testing import Fault, ScriptedServer
 
 FEW = ("--limit", "8")
+PACKAGED = Path(__file__).parents[2] / "clinhallu_gate" / "protocol" / "standard.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +90,7 @@ THRESHOLDS = {
         "schema_version: 1\ngates:\n  - metric: answer_accuracy\n    min: 0.7\n    severity: fatal\n"
     ),
     "not a rate": "schema_version: 1\ngates:\n  - metric: answer_accuracy\n    min: 70\n",
+    "early stopping": "schema_version: 1\nearly_stop: true\ngates:\n  - metric: answer_accuracy\n    min: 0.7\n",
     "unknown key": "schema_version: 1\nalhpa: 0.05\ngates:\n  - metric: answer_accuracy\n    min: 0.7\n",
 }
 
@@ -155,6 +157,26 @@ def test_store_that_is_none(rig: Rig, server: ScriptedServer, tmp_path: Path, sn
     assert file.read_text() == "my thesis\n" * 100
 
 
+def test_store_in_no_folder(rig: Rig, server: ScriptedServer, tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+    """A file stands in the place of the store's folder."""
+    (tmp_path / "taken").write_text("")
+    outcome = rig.gate(server, *FEW, "--store", str(tmp_path / "taken" / "store.sqlite"))
+    assert one_line(outcome, tmp=tmp_path) == snapshot
+
+
+# --- protocol --------------------------------------------------------------------------------------------------------
+
+
+def test_protocol_without_an_arm(rig: Rig, server: ScriptedServer, tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+    """A gate reads an arm that the user's protocol does not have."""
+    text = PACKAGED.read_text().partition("  replace_vr_kr:")[0]
+    (tmp_path / "mine.yaml").write_text(text.replace("name: standard", "name: mine"))
+    before = server.requests
+    outcome = rig.gate(server, "--protocol", str(tmp_path / "mine.yaml"))
+    assert one_line(outcome, tmp=tmp_path) == snapshot
+    assert server.requests == before
+
+
 # --- the release in use ----------------------------------------------------------------------------------------------
 
 
@@ -184,3 +206,20 @@ def test_baseline_that_is_unreadable(
     """The folder holds something else under the name."""
     (tmp_path / "decision.json").write_text('{"schema_version": 1}')
     assert one_line(rig.gate(server, "--baseline", str(tmp_path)), tmp=tmp_path) == snapshot
+
+
+def test_baseline_that_was_not_completed(
+    rig: Rig, server: ScriptedServer, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    """A run that ended with 11 holds no result."""
+    gone = Fault.http(503, retry_after=3600)
+    with ScriptedServer(reply="", faults=lambda _request, _attempt: gone) as dead:
+        assert rig.gate(dead, GATES[0], "--run-dir", str(tmp_path / "dead")).status == 11
+    assert one_line(rig.gate(server, "--baseline", str(tmp_path / "dead")), tmp=tmp_path) == snapshot
+
+
+def test_baseline_beside_a_limit(
+    rig: Rig, server: ScriptedServer, earlier: Outcome, snapshot: SnapshotAssertion
+) -> None:
+    """A part of the instances is not compared with all of them."""
+    assert one_line(rig.gate(server, *FEW, "--baseline", str(earlier.folder)), run=earlier.folder) == snapshot

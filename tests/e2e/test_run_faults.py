@@ -134,10 +134,10 @@ def test_what_could_not_be_had_is_unjudged_and_asked_again_later(rig: Rig, tmp_p
     assert {key for key, said in second.verdicts.items() if said[0] == "unjudged"} == {by_judge}
 
 
-def test_a_dead_server_gives_no_result(rig: Rig) -> None:
+def test_a_dead_server_gives_no_result(rig: Rig, tmp_path: Path) -> None:
     """With every call failing the exit status is 11, and no rate stands anywhere."""
     with ScriptedServer(reply="", faults=lambda _request, _attempt: GONE) as server:
-        outcome = rig.gate(server, "suites/test_visual_recognition.py")
+        outcome = rig.gate(server, "suites/test_visual_recognition.py", f"--junitxml={tmp_path}/junit.xml")
         assert server.requests < 100, "an endpoint that is dead is given up"
     assert outcome.status == 11
     assert outcome.left == ()
@@ -149,6 +149,8 @@ def test_a_dead_server_gives_no_result(rig: Rig) -> None:
     for text in (outcome.out.partition("clinhallu-gate ==")[2], summary, report.partition("<body>")[2]):
         assert "NOT COMPLETED" in text
         assert not rates(text)
+    assert not rates(outcome.out)
+    assert not rates(re.sub(r'time="[^"]*"', "", (tmp_path / "junit.xml").read_text()))
     assert {said[0] for said in outcome.verdicts.values()} == {"unjudged"}
 
 

@@ -16,6 +16,8 @@ from clinhallu_gate.errors import BadInput, EvaluationFailed
 from clinhallu_gate.hosting import command as serving
 from clinhallu_gate.hosting import server as hosting
 from clinhallu_gate.hosting import supervisor
+from clinhallu_gate.hosting.host import ModelHost
+from clinhallu_gate.hosting.identity import hosted_identity
 from clinhallu_gate.hosting.server import HostedServer, start_server
 
 HERE = Path(__file__).parent
@@ -201,6 +203,19 @@ def test_ctrl_c_reaches_the_owner_only(tmp_path: Path, owner: Callable[[str], "s
     output, _ = process.communicate(timeout=15)
     assert output.split() == ["interrupted", "alive", "stopped"]
     assert all_gone(numbers)
+
+
+def test_a_folder_that_vanished_meanwhile_ends_the_evaluation(tmp_path: Path) -> None:
+    """What was there when the run was prepared and is gone when the server is needed is no slip of the user's."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    entry = ModelEntry(name="gone", source=str(folder))
+    host = ModelHost(entry, hosted_identity(entry), log_path=tmp_path / "server.log")
+    (folder / "config.json").unlink()
+    folder.rmdir()
+    with pytest.raises(EvaluationFailed, match="cannot be started: --model: gone: there is no folder"):
+        host.server()
 
 
 def test_a_missing_folder_is_bad_input(tmp_path: Path) -> None:
