@@ -36,6 +36,7 @@ class Script:
     latency: LatencyModel | None = None
     faults: FaultPlan | None = None
     record: bool = False
+    api_key: str | None = None
 
 
 @dataclass(slots=True)
@@ -112,7 +113,10 @@ class ScriptedProtocol(asyncio.Protocol):
 
     def _handle(self, head: bytes, body: bytes) -> None:
         path = head.split(b" ", 2)[1].decode()
-        if path == "/v1/chat/completions":
+        key = self._script.api_key
+        if key and path.startswith("/v1/") and f"\r\nAuthorization: Bearer {key}\r\n".encode() not in head:
+            self._send_json(401, _error(401, "Unauthorized"))
+        elif path == "/v1/chat/completions":
             self._chat(Request(body))
         elif path == "/health":
             self._send(200, b"")

@@ -55,6 +55,7 @@ class ScriptedServer:
             server do not share an interpreter. All functions given must then be importable, and the caller's main
             module guarded by ``if __name__ == "__main__"``.
         port: 0 takes a free one.
+        api_key: Asked for as a bearer token; without it the answer is a 401.
     """
 
     def __init__(
@@ -67,9 +68,10 @@ class ScriptedServer:
         record: bool = False,
         process: bool = False,
         port: int = 0,
+        api_key: str | None = None,
     ) -> None:
         self.model = model
-        self._script = Script(reply, model, latency, faults, record)
+        self._script = Script(reply, model, latency, faults, record, api_key)
         self._process = process
         self._port = port
         self._stop: Callable[[], None] | None = None

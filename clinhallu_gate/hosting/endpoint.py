@@ -5,9 +5,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from http.client import HTTPException
-from typing import Any
+from typing import Any, Final
 
 from clinhallu_gate.errors import BadInput
+
+#: Environment variable with the key of a protected endpoint.
+API_KEY: Final = "CLINHALLU_GATE_API_KEY"
+_WANT_KEY: Final = (401, 403)
 
 
 def root_url(url: str) -> str:
@@ -64,7 +68,8 @@ def _served_or_complain(url: str, api_key: str | None) -> list[str]:
     try:
         names = served_models(url, api_key=api_key)
     except urllib.error.HTTPError as error:
-        raise BadInput(f"--endpoint: {url} answers {error.code} {error.reason} to GET /v1/models.") from error
+        hint = f"; a key is taken from {API_KEY}" if error.code in _WANT_KEY else ""
+        raise BadInput(f"--endpoint: {url} answers {error.code} {error.reason} to GET /v1/models{hint}.") from error
     except OSError as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise BadInput(f"--endpoint: {url} cannot be reached: {_words(reason)}.") from error

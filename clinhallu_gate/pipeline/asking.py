@@ -55,10 +55,11 @@ async def ask_all(plan: Plan, prepared: Prepared, results: Results, *, host: Mod
 
 
 def _endpoints(prepared: Prepared, host: ModelHost | None) -> "list[HostedEndpoint] | list[HttpEndpoint]":
+    name, timeout_s = prepared.identity.name, prepared.options.call_timeout_s
     if host is not None:
-        return [HostedEndpoint(host, timeout_s=prepared.options.call_timeout_s)]
-    name = prepared.identity.name
-    return [HttpEndpoint(url, name, timeout_s=prepared.options.call_timeout_s) for url in prepared.endpoints]
+        return [HostedEndpoint(host, timeout_s=timeout_s)]
+    key = prepared.options.api_key
+    return [HttpEndpoint(url, name, timeout_s=timeout_s, api_key=key) for url in prepared.endpoints]
 
 
 class HostedEndpoint(Endpoint):

@@ -1,6 +1,6 @@
 """What a user asked for, before anything was looked at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -23,6 +23,8 @@ class RunOptions:
     call_timeout_s: float = 600.0
     """Longest wait for one reply; a trace of a large model on a busy server takes minutes."""
     model_revision: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    """What endpoints are sent as a bearer token; never written anywhere."""
     no_decision: bool = False
     root: Path = Path()
     """Where relative names of the model's defaults and the ``reports`` folder lie."""

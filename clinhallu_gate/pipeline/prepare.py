@@ -172,12 +172,12 @@ def _endpoint_entry(options: RunOptions, served: str) -> ModelEntry:
 def _served(options: RunOptions, url: str) -> str:
     """Return the name under which ``url`` serves the model: the model's own, or its source's (a hub id)."""
     if options.model is None:
-        return check_endpoint(url)
+        return check_endpoint(url, api_key=options.api_key)
     entry = _endpoint_entry(options, options.model)
     try:
-        return check_endpoint(url, entry.source)
+        return check_endpoint(url, entry.source, api_key=options.api_key)
     except BadInput:
-        return check_endpoint(url, options.model)
+        return check_endpoint(url, options.model, api_key=options.api_key)
 
 
 def _no_data() -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The options of the gate, and how they are read."""
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from clinhallu_gate.hosting.endpoint import API_KEY
 from clinhallu_gate.pipeline.options import RunOptions
 
 
@@ -19,7 +21,7 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="URL",
         action="append",
         default=[],
-        help="an OpenAI-compatible server that already runs (repeat for replicas); nothing is hosted",
+        help=f"an OpenAI-compatible server that already runs (repeat for replicas; its key from {API_KEY})",
     )
     group.addoption("--judge", metavar="NAME|oracle", help="judge model; oracle for data that carries its own facts")
     group.addoption(
@@ -57,6 +59,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         concurrency=option.concurrency,
         call_timeout_s=option.call_timeout,
         model_revision=option.model_revision,
+        api_key=os.environ.get(API_KEY),
         no_decision=option.no_decision,
         root=config.rootpath,
         command=repeatable(sys.argv[1:]),

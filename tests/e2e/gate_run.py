@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -122,7 +123,7 @@ class Rig:
         self._number += 1
         return self.root / "runs" / str(self._number)
 
-    def start(self, *args: str, cwd: Path | None = None) -> "Started":
+    def start(self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> "Started":
         """Start ``pytest ARGS``."""
         if self._last is not None and not self._last.ended:  # a test that failed left it
             os.killpg(self._last.pid, signal.SIGKILL)
@@ -134,7 +135,7 @@ class Rig:
         else:
             run_dir, args = folder, (*args, "--run-dir", str(folder))
         out, err = folder.with_suffix(".out"), folder.with_suffix(".err")
-        job = {"args": args, "cwd": str(cwd or self.root), "env": {}, "out": str(out), "err": str(err)}
+        job = {"args": args, "cwd": str(cwd or self.root), "env": env or {}, "out": str(out), "err": str(err)}
         pipe = self._pipe(self._warm.stdin)
         pipe.write(json.dumps(job) + "\n")
         pipe.flush()
@@ -142,9 +143,9 @@ class Rig:
         self._last = Started(int(answers.readline()), answers, out, err, run_dir)
         return self._last
 
-    def run(self, *args: str, cwd: Path | None = None) -> Outcome:
+    def run(self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Outcome:
         """Run ``pytest ARGS`` to its end."""
-        return self.start(*args, cwd=cwd).end()
+        return self.start(*args, cwd=cwd, env=env).end()
 
     def gate(self, server: ScriptedServer, *args: str) -> Outcome:
         """Gate the model that ``server`` is, with phantoms; ``suites/`` unless ``args`` begin with tests."""

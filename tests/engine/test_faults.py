@@ -135,9 +135,3 @@ def test_a_rerun_from_the_store_asks_nothing(tmp_path: Path) -> None:
         first = asyncio.run(main(server.base_url))
         assert asyncio.run(main(server.base_url)) == first
         assert server.requests == len(CALLS)
-
-
-def test_the_api_key_is_a_bearer_token() -> None:
-    """What a protected endpoint wants is sent with every request."""
-    endpoint = HttpEndpoint("http://localhost:1", "m", timeout_s=1, api_key="secret")
-    assert endpoint._headers["Authorization"] == "Bearer secret"
