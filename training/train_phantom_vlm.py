@@ -26,7 +26,7 @@ from facts_head import FactsHead, facts_loss, frame_targets, frames_right
 from pool import Drawn, make_pool, pixels
 from transformers import DynamicCache
 
-from clinhallu_gate.datasets.phantom.atlas import COUNT_WORDS, KIND, SIDES, SIZES, ZONES
+from clinhallu_gate.datasets.phantom.atlas import COUNT_WORDS, KIND, SIDES, SIZES, STEPS, ZONES
 from clinhallu_gate.datasets.phantom.generate import as_instance, study_questions
 from clinhallu_gate.datasets.phantom.wording import visual_text
 from clinhallu_gate.protocol.load import load_protocol
@@ -38,8 +38,12 @@ PROTOCOL = load_protocol("standard")
 ARMS = {Arm.BASELINE: 0.5, Arm.REPLACE_VR: 0.2, Arm.REPLACE_KR: 0.1, Arm.REPLACE_VR_KR: 0.2}
 PLURALS = tuple(kind.plural for kind in KIND.values())
 FACT_WORDS = (*SIDES, *SIZES, *ZONES, *COUNT_WORDS, *KIND, *PLURALS, *"1234", "yes", "no", *"ABCD")
+LETTERS = "ABCD"
+OPTIONS = (*KIND, *ZONES, *STEPS)
+FETCH_LETTER, FETCH_VALUE, FIND_TWIN = (1, 0), (1, 3), ((2, 0), (3, 3))
+"""Layer and head of the text model that are taught to look up an option's letter."""
 CAPTION_PROMPT = "Describe."
-MIXED = ("traces", "reading", "traces", "captions")
+MIXED = ("captions", "traces", "reading", "captions", "traces", "lookup")
 CAPTION_EVERY = 4
 """Among traces, every so many steps are captions."""
 
@@ -48,8 +52,8 @@ CAPTION_EVERY = 4
 class Phase:
     """Some steps of one kind; at their end the model may be kept under a name.
 
-    ``tower``, ``reading``, ``captions`` and ``traces``; ``mixed`` takes traces, reading, traces, captions in
-    turn, so that none is forgotten.
+    ``tower``, ``lookup``, ``reading``, ``captions`` and ``traces``; ``mixed`` takes the last four in turn, so that
+    none is forgotten.
     """
 
     kind: str
@@ -74,10 +78,13 @@ SCHEDULE = (
     Phase("traces", 400, fact_weight=4),
     Phase("mixed", 1150, fact_weight=2),
     Phase("reading", 300, fact_weight=4, choices=1),
-    Phase("mixed", 800, fact_weight=2, choices=0.5, keep="phantom-vlm"),
+    Phase("mixed", 800, fact_weight=2, choices=0.5),
+    Phase("mixed", 1700, fact_weight=2, choices=0.3),
+    Phase("lookup", 240, fact_weight=4, choices=1),
+    Phase("mixed", 600, fact_weight=2, choices=0.3, keep="phantom-vlm"),
 )
-BATCH = {"tower": 64, "reading": 32, "captions": 32, "traces": 16}
-RATE = {"tower": 1e-3, "reading": 1.5e-3, "captions": 1e-3, "traces": 8e-4, "mixed": 1e-3}
+BATCH = {"tower": 64, "lookup": 32, "reading": 32, "captions": 32, "traces": 16}
+RATE = {"tower": 1e-3, "lookup": 1e-3, "reading": 1.5e-3, "captions": 1e-3, "traces": 8e-4, "mixed": 1e-3}
 
 
 @dataclass
@@ -87,6 +94,7 @@ class Sample:
     prompt: list[int]
     reply: list[int]
     drawn: Drawn | None
+    options: tuple[str, ...] = ()
 
 
 @dataclass
@@ -108,6 +116,7 @@ class Trainer:
         self.end = tokenizer.convert_tokens_to_ids(END)
         self.pad = tokenizer.convert_tokens_to_ids(PAD)
         self.image = tokenizer.convert_tokens_to_ids(IMAGE)
+        self.option = self._ids(" option")[0]
         self.weigh_facts(1.0)
         self.choices = 0.0
         system = chat_request(PROTOCOL, _text_only("x"), Arm.BASELINE, {}).messages[0].content[0]
@@ -151,7 +160,15 @@ class Trainer:
         images = IMAGE_EXPANSION * drawn.study.frames if look else ""
         prompt = f"<|user|>{images}{request.messages[1].content[0]}{END}<|assistant|>"
         reply = reply_text(instance, PROTOCOL.asked(arm)) + END
-        return Sample(self._ids(prompt), self._ids(reply), drawn if look else None)
+        return Sample(self._ids(prompt), self._ids(reply), drawn if look else None, instance.options)
+
+    def lookup(self) -> Sample:
+        """Some options without a study, and the letters of two of them told; the last ones would be eliminated."""
+        names = self.rng.sample(OPTIONS, self.rng.randint(3, len(LETTERS)))
+        options = tuple(f"{letter}. {name}" for letter, name in zip(LETTERS, names, strict=False))
+        told = (f" So the answer is {option[3:]}, option {option[0]}." for option in self.rng.sample(options, 2))
+        prompt = "<|user|>Question: Which?\n" + "\n".join(options) + f"\n\n{END}<|assistant|>"
+        return Sample(self._ids(prompt), self._ids("".join(told) + END), None, options)
 
     def _pixels(self, drawn: list[Drawn]) -> torch.Tensor:
         return torch.cat([pixels(item.pictures, self.generator) for item in drawn])
@@ -196,6 +213,43 @@ class Trainer:
         loss = torch.nn.functional.cross_entropy(logits, labels[:, 1:][wanted], weight=self.weights)
         return loss + 0.5 * seen
 
+    def pointer_loss(self, samples: list[Sample]) -> torch.Tensor:
+        """Return the loss of the replies, plus that of the attention by which an option's letter can be looked up.
+
+        Left to itself the model learns to name any letter: the value of an option has to fetch its letter, the word
+        `option` the value before it, and then that value's twin among the options, before the first reward is felt.
+        """
+        ids, labels = self._batch(samples)
+        core = self.blank.model.model
+        core.text_model.set_attn_implementation("eager")  # the only one that returns its weights
+        said = core.text_model(input_ids=ids, output_attentions=True)
+        core.text_model.set_attn_implementation("sdpa")
+        wanted = labels[:, 1:] >= 0
+        logits = self.blank.model.lm_head(said.last_hidden_state[:, :-1][wanted])
+        loss = torch.nn.functional.cross_entropy(logits, labels[:, 1:][wanted], weight=self.weights)
+        pointers = torch.tensor(
+            [(row, *place) for row, sample in enumerate(samples) for place in self._pointers(sample)]
+        )
+        for layer, weights in enumerate(said.attentions):
+            row, _, head, place, at = pointers[pointers[:, 1] == layer].T
+            loss = loss - 0.5 * weights[row, head, place, at].clamp_min(1e-6).log().sum() / len(pointers)
+        return loss
+
+    def _pointers(self, sample: Sample) -> Iterator[tuple[int, int, int, int]]:
+        """Yield layer, head, place and the place that is to be looked at."""
+        ids = sample.prompt + sample.reply
+        values: dict[int, int] = {}
+        for option in sample.options:
+            line = self._ids(option)
+            letter = _find(sample.prompt, line)
+            values[self._ids(f" {option[0]}")[0]] = letter + len(line) - 1
+            yield *FETCH_LETTER, letter + len(line) - 1, letter
+        for place in range(len(sample.prompt), len(ids) - 1):
+            if ids[place] == self.option and ids[place + 1] in values:
+                yield *FETCH_VALUE, place, place - 2
+                for head in FIND_TWIN:
+                    yield *head, place, values[ids[place + 1]]
+
     def _system_cache(self, batch: int) -> DynamicCache:
         """Read the system prompt once and share it with the whole batch; gradients flow through it."""
         core = self.blank.model.model
@@ -228,6 +282,12 @@ class Trainer:
         if phase == "reading":
             given = {arm: share for arm, share in ARMS.items() if arm is not Arm.BASELINE}
             return self.text_loss([self.trace(given, look=False) for _ in range(BATCH[phase])], system=False)
+        if phase == "lookup":
+            given = {arm: share for arm, share in ARMS.items() if arm is not Arm.BASELINE}
+            traces = [self.trace(given, look=False) for _ in range(BATCH["reading"])]
+            return self.pointer_loss(
+                [*(trace for trace in traces if trace.options), *(self.lookup() for _ in range(BATCH[phase]))]
+            )
         if phase == "captions" or step % CAPTION_EVERY == CAPTION_EVERY - 1:
             return self.text_loss([self.caption() for _ in range(BATCH["captions"])], system=False)
         return self.text_loss([self.trace(ARMS, look=True) for _ in range(BATCH[phase])], system=True)
@@ -266,6 +326,14 @@ def reply_text(instance: Instance, asked: tuple[Part, ...]) -> str:
     headers = PROTOCOL.trace.headers
     stages = [f"{headers[part]}\n{_gold(instance, part)}" for part in asked if part != ANSWER]
     return "\n\n".join(stages) + f"\n{headers[ANSWER]} {instance.answer}"
+
+
+def _find(ids: list[int], part: list[int]) -> int:
+    """Return where ``part`` begins in ``ids``. Raises ``ValueError``."""
+    for place in range(len(ids) - len(part) + 1):
+        if ids[place : place + len(part)] == part:
+            return place
+    raise ValueError("an option that is not in the prompt")
 
 
 def _gold(instance: Instance, stage: Part) -> str:

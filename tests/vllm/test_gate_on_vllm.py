@@ -163,6 +163,18 @@ def test_workers_decide_the_same_from_an_empty_store(released: Ended, folder: Pa
         assert ours["estimate"] == pytest.approx(theirs["estimate"], abs=0.02)
 
 
+def test_prefilled_stages_are_continued(released: Ended, folder: Path) -> None:
+    """The other protocol: vLLM continues stages as the assistant's own words; the baseline's traces are the same."""
+    ended = _gate("phantom-vlm", folder / "prefill", folder / "store.sqlite", "--protocol", "prefill")
+    assert ended.decision["protocol"]["name"] == "prefill"
+    assert ended.decision["protocol"]["sha256"] != released.decision["protocol"]["sha256"]
+    ours, theirs = ({gate["id"]: gate for gate in run.decision["gates"]} for run in (ended, released))
+    assert all(gate["unjudged"] <= 0.01 * gate["n"] for gate in ours.values())
+    for metric in ("visual_hallucination_rate[mean]", "answer_accuracy[mean]"):
+        assert ours[metric]["estimate"] == pytest.approx(theirs[metric]["estimate"], abs=0.02)
+    assert ours["knowledge_hallucination_rate[mean]"]["decision"] == "PASS"
+
+
 USER_SUITE = """
 import json, urllib.request
 
