@@ -11,6 +11,8 @@ from clinhallu_gate.events import CallFailed, CallFinished, CallRetried, Concurr
 
 _TERMINAL_S: Final = 0.5
 _LOG_S: Final = 10.0
+#: Replies of the model before a rate is told: the first one waits for the server to start.
+_ENOUGH: Final = 20
 
 
 class Progress:
@@ -24,7 +26,7 @@ class Progress:
         self._clock = clock
         self._total = self._done = self._asked = self._failed = self._retried = 0
         self._limit: int | None = None
-        self._started = self._said = 0.0
+        self._said = self._first = 0.0
 
     @classmethod
     def of(cls, config: pytest.Config) -> "Progress":
@@ -43,7 +45,7 @@ class Progress:
     def of_traces(self, total: int) -> Iterator[None]:
         """Report on ``total`` traces, from now until the end of the block."""
         self._total = total
-        self._started = self._said = self._clock()
+        self._said = self._clock()
         self._write(f"evaluating: {total} traces")
         try:
             yield
@@ -54,7 +56,9 @@ class Progress:
         """Take an event of the engine."""
         if isinstance(event, CallFinished):
             self._done += 1
-            self._asked += not event.from_store
+            if not event.from_store:
+                self._asked += 1
+                self._first = self._clock() if self._asked == 1 else self._first
         elif isinstance(event, CallFailed):
             self._done += 1
             self._failed += 1
@@ -67,13 +71,13 @@ class Progress:
             self._write(self._line())
 
     def _line(self) -> str:
-        elapsed = max(self._clock() - self._started, 1e-9)
         parts = [f"evaluating: {self._done} of {self._total} traces", f"{self._asked} asked of the model"]
-        if self._asked:
-            parts.append(f"{self._asked / elapsed:.1f}/s")
-        left = self._total - self._done
-        if self._asked and left > 0:
-            parts.append(f"about {left * elapsed / max(self._done, 1):.0f} s left")
+        elapsed = self._clock() - self._first
+        if self._asked >= _ENOUGH and elapsed > 0:
+            rate = (self._asked - 1) / elapsed
+            parts.append(f"{rate:.1f}/s")
+            if left := self._total - self._done:
+                parts.append(f"about {left / rate:.0f} s left")
         if self._failed or self._retried:
             parts.append(f"{self._failed} failed, {self._retried} retries")
         if self._limit is not None:
