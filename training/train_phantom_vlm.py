@@ -367,6 +367,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--resume", type=Path, help="begin from a kept state instead of from nothing")
+    parser.add_argument("--state", type=Path, default=Path("build/state.pt"), help="where the state is kept")
     parser.add_argument("--skip", type=int, default=0, help="how many phases of the schedule the kept state has seen")
     parser.add_argument("--scale", type=float, default=1.0, help="multiply all step counts (for a quick try)")
     options = parser.parse_args()
@@ -384,18 +385,19 @@ def main() -> None:
     if options.resume:
         kept = torch.load(options.resume)
         trainer.blank.model.load_state_dict(kept["model"])
-        trainer.head.load_state_dict(kept["head"], strict=False)
+        trainer.head.load_state_dict(kept["head"])
     log: list[dict[str, object]] = []
     for phase in SCHEDULE[options.skip :]:
         trainer.weigh_facts(phase.fact_weight)
         trainer.choices = phase.choices
-        for step, loss in trainer.train(phase.kind, int(phase.steps * options.scale)):
+        steps = max(1, int(phase.steps * options.scale))
+        for step, loss in trainer.train(phase.kind, steps):
             print(f"{time.monotonic() - started:6.0f} s  {phase.kind} {step} loss {loss:.4f}", flush=True)
         seen = trainer.frames_seen(held_out)
-        log.append({"phase": phase.kind, "steps": phase.steps, "loss": round(loss, 4), "frames_seen": round(seen, 4),
+        log.append({"phase": phase.kind, "steps": steps, "loss": round(loss, 4), "frames_seen": round(seen, 4),
                     "seconds": round(time.monotonic() - started)})  # fmt: skip
         print(json.dumps(log[-1]), flush=True)
-        trainer.keep(options.out / "state.pt")
+        trainer.keep(options.state)
         if phase.keep:
             trainer.blank.save(options.out / phase.keep)
             (options.out / phase.keep / "training.json").write_text(json.dumps(log, indent=1) + "\n")

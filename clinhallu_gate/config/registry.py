@@ -109,6 +109,8 @@ def _read(path: Path, base: Path) -> Mapping[str, ModelEntry]:
         raise BadInput(f"{path}: cannot be read: {error.strerror}.") from error
     except yaml.YAMLError as error:
         raise BadInput(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+    except (ValueError, RecursionError) as error:  # another encoding; a date that is none; a thousand brackets
+        raise BadInput(f"{path}: cannot be read as YAML: {error}.") from error
     if not isinstance(content, dict) or not isinstance(content.get("models"), dict):
         raise BadInput(f"{path}: has no mapping 'models' from names to entries.")
     return {name: _entry(path, base, name, fields) for name, fields in content["models"].items()}

@@ -1,6 +1,7 @@
 """The run folder: manifest first, then decision, results, report and summary."""
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -61,16 +62,26 @@ def write_folder(run: Run) -> ReportView:
     folder = run.prepared.run_dir
     decided = decision_of(run)
     view = report_view(decided, run.results, _context(run))
-    (folder / decision.FILE_NAME).write_bytes(decided.to_json())
     pq.write_table(results_table(run.results), folder / "results.parquet")
     _write_manifest(folder, manifest_of(run.prepared, started=run.started, run=run))
     (folder / "report.html").write_bytes(render_html(view))
     summary = summary_markdown(view)
     (folder / "summary.md").write_text(summary, "utf-8")
+    part = folder / f".{decision.FILE_NAME}"
+    part.write_bytes(decided.to_json())
+    part.replace(folder / decision.FILE_NAME)  # last, and whole: a folder that holds it holds all
     if step_summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(step_summary).open("a", encoding="utf-8") as file:
-            file.write(summary)
+        _append(Path(step_summary), summary)
     return view
+
+
+def _append(step_summary: Path, summary: str) -> None:
+    """Append to the summary of a CI step. One that cannot be written changes no decision."""
+    try:
+        with step_summary.open("a", encoding="utf-8") as file:
+            file.write(summary)
+    except OSError as error:
+        sys.stderr.write(f"$GITHUB_STEP_SUMMARY: {step_summary} cannot be written: {error.strerror}\n")
 
 
 def decision_of(run: Run) -> decision.DecisionDocument:
@@ -107,6 +118,7 @@ def _context(run: Run) -> RunContext:
         calls_from_store=run.tally.from_store,
         notes=tuple(_notes(prepared)),
         rationale={spec.id: spec.rationale for spec in prepared.gates if spec.rationale},
+        partial=not prepared.complete,
         not_selected=tuple(spec.id for spec in prepared.gates if spec.blocking and spec.id not in selected),
         failure=run.failure or None,
     )

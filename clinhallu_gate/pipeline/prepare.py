@@ -141,6 +141,10 @@ class _Model:
 
 
 def _model(options: RunOptions, *, look_only: bool) -> _Model:
+    if options.model_revision is not None and not options.endpoints:
+        raise BadInput("--model-revision: says what an --endpoint serves; a hosted model's is in its registry entry.")
+    if options.model is None and look_only and options.endpoints:
+        raise BadInput("--model: needed beside --endpoint to collect only, as no server is asked then.")
     if options.model is None and (look_only or not options.endpoints):
         raise BadInput("--model: none given. Name a model of the registry, a hub id or a folder, or use --endpoint.")
     if options.model is not None and not options.endpoints:

@@ -9,7 +9,7 @@ from clinhallu_gate.config.thresholds import MEAN, GateSpec
 from clinhallu_gate.errors import EvaluationFailed
 from clinhallu_gate.events import CallFailed, CallFinished, CallRetried, Event
 from clinhallu_gate.gate.decide import count_blocking, decide_all
-from clinhallu_gate.gate.release import EXIT_NOT_COMPLETED, EXIT_PASS, Release, release
+from clinhallu_gate.gate.release import EXIT_NO_DECISION, EXIT_NOT_COMPLETED, EXIT_PASS, Release, release
 from clinhallu_gate.gate.result import GateResult, gate_result
 from clinhallu_gate.hosting.host import ModelHost
 from clinhallu_gate.pipeline.plan import Plan
@@ -118,6 +118,8 @@ class Run:
         decided = release(self.prepared.gates, self.gates)
         if self.prepared.options.no_decision and decided.exit_status != EXIT_NOT_COMPLETED:
             return Release(None, EXIT_PASS, "an exploratory run (--no-decision): no gate decides")
+        if self.prepared.options.limit is not None and decided.decision is Decision.PASS:
+            return Release(None, EXIT_NO_DECISION, "no release decision: --limit evaluates a part of the instances")
         return decided
 
     def stop(self) -> None:

@@ -173,7 +173,7 @@ class ControllerState:
         self.others_failed = self.others_failed or report.failed
 
     @property
-    def decides_nothing(self) -> bool:
+    def _decides_nothing(self) -> bool:
         """Whether a model was named and no selected test gates it, although that was not said to be meant."""
         if self.run is not None or self.prepared is None or self._config.option.collectonly:
             return False
@@ -184,7 +184,7 @@ class ControllerState:
         if pytests not in _OURS:
             return pytests
         if self.run is None:
-            return EXIT_NO_DECISION if pytests == pytest.ExitCode.OK and self.decides_nothing else pytests
+            return EXIT_NO_DECISION if pytests == pytest.ExitCode.OK and self._decides_nothing else pytests
         status = self.run.release.exit_status
         if EXIT_NOT_COMPLETED in (status, pytests):
             return EXIT_NOT_COMPLETED

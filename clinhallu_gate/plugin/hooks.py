@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from clinhallu_gate.gate.release import EXIT_NO_DECISION
 from clinhallu_gate.plugin.collect import parametrize, selection_of
 from clinhallu_gate.plugin.controller import SPOKEN_FOR, ControllerState, usage_errors
 from clinhallu_gate.plugin.handles import GateNotPassed
@@ -113,14 +114,14 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, obj
     return result
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
     """Say what was decided, why, where the report is and what to run next."""
     state = _state(config)
     if not isinstance(state, ControllerState):
         return
     if state.run is not None and state.shown is not None:
         write_summary(terminalreporter, state.shown, run_dir=str(state.run.prepared.run_dir))
-    elif state.decides_nothing:
+    elif state.exit_status(exitstatus) == EXIT_NO_DECISION:
         write_no_decision(terminalreporter)
 
 

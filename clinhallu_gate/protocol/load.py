@@ -4,7 +4,6 @@ from importlib.resources import files
 from pathlib import Path
 
 import yaml
-from jinja2 import TemplateError
 from pydantic import ValidationError
 
 from clinhallu_gate.errors import BadInput, not_one_of
@@ -28,24 +27,29 @@ def load_protocol(name: str) -> Protocol:
     path = Path(name)
     if not path.is_file():
         raise BadInput(not_one_of("--protocol", name, NAMES, noun="a protocol or a file"))
-    return _parse(name, path.read_bytes(), path.parent)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{name}: cannot be read: {error.strerror}.") from None
+    return _parse(name, content, path.parent)
 
 
 def _parse(where: str, content: bytes, folder: Path | None) -> Protocol:
     try:
         data = yaml.safe_load(content.decode())
         protocol = Protocol(**{**data, **{key: _template(data[key], folder) for key in ("system", "user")}})
-        _try_prompts(protocol)
     except ValidationError as error:
         first = error.errors()[0]
         key = "".join(f"{part}: " for part in first["loc"])
         raise BadInput(f"{where}: {key}{first['msg'].removeprefix('Value error, ')}.") from None
     except KeyError as error:
         raise BadInput(f"{where}: not a protocol: {error} is missing.") from None
-    except TemplateError as error:
-        raise BadInput(f"{where}: a prompt's template cannot be rendered: {_line(error)}.") from None
-    except (yaml.YAMLError, TypeError, OSError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, TypeError, ValueError, OSError, RecursionError) as error:
         raise BadInput(f"{where}: not a protocol: {_line(error)}.") from None
+    try:
+        _try_prompts(protocol)
+    except Exception as error:  # noqa: BLE001 - a template is a user's code and may raise anything
+        raise BadInput(f"{where}: a prompt's template cannot be rendered: {_line(error)}.") from None
     return protocol
 
 

@@ -1,19 +1,28 @@
 """A protocol: everything that decides what the model is asked and how its reply is read; named and hashed."""
 
 import hashlib
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from clinhallu_gate.records import Record, Sampling
 from clinhallu_gate.vocabulary import ANSWER, Arm, Part, Stage
 
+#: What each arm is given, and whose: the metrics are read from arms by name, so a name has one meaning.
+GIVEN: Final[Mapping[Arm, Mapping[Stage, str]]] = {
+    Arm.BASELINE: {},
+    Arm.REPLACE_VR: {Stage.VISUAL_RECOGNITION: "gold"},
+    Arm.REPLACE_KR: {Stage.VISUAL_RECOGNITION: "baseline", Stage.KNOWLEDGE_RECALL: "gold"},
+    Arm.REPLACE_VR_KR: {Stage.VISUAL_RECOGNITION: "gold", Stage.KNOWLEDGE_RECALL: "gold"},
+}
+
 
 class SamplingSpec(Record):
     """How replies are drawn."""
 
-    temperature: float = Field(ge=0)
+    temperature: float = Field(ge=0, allow_inf_nan=False)
     top_p: float = Field(gt=0, le=1)
     max_tokens: int = Field(gt=0)
 
@@ -48,11 +57,12 @@ class Protocol(Record):
 
     @model_validator(mode="after")
     def _arms_can_be_asked(self) -> Self:
-        if self.arms.get(Arm.BASELINE) != {}:
-            raise ValueError("arms: baseline has to be there, and is given nothing")
+        if Arm.BASELINE not in self.arms:
+            raise ValueError("arms: baseline is missing")
         for arm, given in self.arms.items():
-            if self.given == "prefill" and tuple(given) != tuple(Stage)[: len(given)]:
-                raise ValueError(f"arms: {arm}: prefilled stages are the first ones, in order")
+            if given != GIVEN[arm]:
+                wanted = ", ".join(f"{stage}: {whose}" for stage, whose in GIVEN[arm].items()) or "nothing"
+                raise ValueError(f"arms: {arm}: what its name says it is given is {wanted}")
         return self
 
     @cached_property

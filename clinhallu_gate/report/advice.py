@@ -98,7 +98,8 @@ def _is_beyond(gate: GateResult) -> bool:
 def _not_selected(context: RunContext) -> Iterator[Step]:
     if context.not_selected:
         count = plural(len(context.not_selected), "blocking gate")
-        yield Step(text=f"Select everything for a release decision: {count} left out. Run without -k, -m and --lf.")
+        text = f"Select everything for a release decision: {count} left out. Run all of suites/, without -k, -m, --lf."
+        yield Step(text=text)
 
 
 def _passed(document: DecisionDocument, context: RunContext) -> Iterator[Step]:

@@ -39,5 +39,7 @@ class RunContext(Record):
     """Why a gate's threshold is what it is, by gate id."""
     not_selected: tuple[str, ...] = ()
     """Ids of blocking gates of the thresholds file that were not selected."""
+    partial: bool = False
+    """Whether ``--limit`` left instances out."""
     failure: str | None = None
     """Why the evaluation could not be completed, where that is not a matter of single gates."""

@@ -77,6 +77,8 @@ def _undecided(document: DecisionDocument, context: RunContext) -> str:
         return "this was an exploratory run, in which no gate decides."
     if context.not_selected:
         return _not_selected(context)
+    if context.partial:
+        return "--limit evaluates a part of the instances, which can block a release and never grant one."
     idle = blocking(document, Decision.NOT_APPLICABLE)
     if idle:
         return f"{subject(idle[0])} is not applicable ({one_line(idle[0].reason)})."

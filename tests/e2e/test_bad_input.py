@@ -67,11 +67,16 @@ def test_option(rig: Rig, server: ScriptedServer, case: str, snapshot: SnapshotA
     assert not outcome.folder.exists()
 
 
-@pytest.mark.parametrize(
-    "args",
-    [(), ("--model", "phantom-vml"), ("--model", "no-such-model-at-all")],
-    ids=["no model", "misspelt", "unknown"],
-)
+MODELS = {
+    "no model": (),
+    "misspelt": ("--model", "phantom-vml"),
+    "unknown": ("--model", "no-such-model-at-all"),
+    "revision of a hosted one": ("--model", "phantom-vlm", "--model-revision", "2"),
+    "endpoint unasked": ("--endpoint", "http://127.0.0.1:9", "--collect-only"),
+}
+
+
+@pytest.mark.parametrize("args", MODELS.values(), ids=MODELS)
 @pytest.mark.parametrize("rest", [(), ("-n", "2")], ids=["plain", "xdist"])
 def test_model(rig: Rig, args: tuple[str, ...], rest: tuple[str, ...], snapshot: SnapshotAssertion) -> None:
     """No model, or one that nobody knows."""
@@ -82,6 +87,8 @@ def test_model(rig: Rig, args: tuple[str, ...], rest: tuple[str, ...], snapshot:
 
 THRESHOLDS = {
     "not YAML": "gates: [unclosed\n",
+    "a date that is none": "schema_version: 1\ngates:\n  - metric: answer_accuracy\n    min: 2020-99-99\n",
+    "brackets": "[" * 3000,
     "no metric of that name": "schema_version: 1\ngates:\n  - metric: visual_rate\n    max: 0.3\n",
     "no scope of that name": (
         "schema_version: 1\ngates:\n  - metric: visual_hallucination_rate\n    scope: [mammography]\n    max: 0.3\n"

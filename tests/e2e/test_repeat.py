@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from gate_run import GATES, Outcome, Rig
+from gate_run import GATES, Outcome, Rig, gated
 from replay import GoldReplay, errors_at
 
 from clinhallu_gate.testing import ScriptedServer
@@ -83,3 +83,17 @@ def test_an_endpoint_without_a_revision_shares_nothing(rig: Rig) -> None:
     assert (outcome.folder / "store.sqlite").exists()
     assert not shared.exists()
     assert "--store was not used" in (outcome.folder / "summary.md").read_text()
+
+
+def test_a_step_summary_that_cannot_be_written_changes_nothing(rig: Rig, tmp_path: Path) -> None:
+    """The run is whole and decided, its exit status its own, and one line says what could not be written."""
+    with ScriptedServer(reply=GoldReplay()) as server:
+        more = ("--store", str(tmp_path / "store.sqlite"))
+        nowhere = {"GITHUB_STEP_SUMMARY": str(tmp_path / "none" / "summary.md")}
+        outcome = rig.run(*GATES, *gated(server), *more, env=nowhere)
+        (tmp_path / "summary.md").write_text("before\n")
+        written = rig.run(*GATES, *gated(server), *more, env={"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")})
+    assert (outcome.status, outcome.decision["decision"]) == (0, "PASS")
+    assert outcome.err.startswith(f"$GITHUB_STEP_SUMMARY: {tmp_path}/none/summary.md cannot be written: No such file")
+    assert (written.status, written.err) == (0, "")
+    assert (tmp_path / "summary.md").read_text().startswith("before\n## RELEASED")

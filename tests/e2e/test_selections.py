@@ -99,6 +99,16 @@ def test_too_few_instances_are_inconclusive(rig: Rig, fresh: ScriptedServer) -> 
     assert outcome.counts["failed"] >= 3
 
 
+def test_a_part_of_the_instances_releases_nothing(rig: Rig) -> None:
+    """Where every gate passes under ``--limit`` there is no decision: walking it up until it passes is no release."""
+    with ScriptedServer(reply=GoldReplay(), model="gold") as server:
+        outcome = rig.gate(server, *GATES, "--limit", "120")
+    blocking = [gate["decision"] for gate in outcome.decision["gates"] if gate["severity"] == "blocking"]
+    assert set(blocking) == {"PASS"}
+    assert (outcome.status, outcome.decision["decision"]) == (10, None)
+    assert "--limit evaluates a part of the instances" in outcome.out
+
+
 @pytest.mark.parametrize("rest", [(), ("-n", "2")], ids=["plain", "xdist"])
 def test_collect_only_touches_nothing(rig: Rig, fresh: ScriptedServer, rest: tuple[str, ...]) -> None:
     """``--collect-only`` lists all tests, asks nothing, and makes neither folder nor store."""

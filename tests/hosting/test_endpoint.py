@@ -78,7 +78,9 @@ def test_an_unreachable_server_is_told_in_one_line() -> None:
 
 def test_a_refusing_server_is_told_with_its_status(serve: Start) -> None:
     """A server that wants a key says so with its status."""
-    assert complaint(serve("{}", status=401)) == "--endpoint: URL answers 401 Unauthorized to GET /v1/models."
+    assert complaint(serve("{}", status=401)) == (
+        "--endpoint: URL answers 401 Unauthorized to GET /v1/models; a key is taken from CLINHALLU_GATE_API_KEY."
+    )
 
 
 @pytest.mark.parametrize(

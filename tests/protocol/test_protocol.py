@@ -135,7 +135,8 @@ def test_a_file_that_is_no_protocol(content: bytes, says: str, tmp_path: Path) -
         ("given: continuation", "given: shouted", "given: Input should be 'continuation' or 'prefill'."),
         ('    answer: "[Answer]"\n', "", "trace: headers: no header for answer."),
         ('"[Reasoning]"', '"[Answer]"', "trace: headers: two parts have one header."),
-        ("  baseline: {}\n", "", "arms: baseline has to be there, and is given nothing."),
+        ("  baseline: {}\n", "", "arms: baseline is missing."),
+        ("temperature: 0.0", "temperature: .inf", "sampling: temperature: Input should be a finite number."),
         ("given: continuation", "nothing: 1", "given: Field required."),
         ("given: continuation", "given: continuation\nstop: x", "stop: Extra inputs are not permitted."),
     ],
@@ -148,12 +149,12 @@ def test_a_protocol_that_cannot_be_used(before: str, after: str, says: str, tmp_
     assert refused(file) == says
 
 
-def test_prefilled_stages_leave_no_gap(tmp_path: Path) -> None:
-    """A model cannot continue behind a stage that lacks the one before it."""
+def test_the_name_of_an_arm_says_what_it_is_given(tmp_path: Path) -> None:
+    """The metrics are read from arms by name: another meaning would be another metric under the same name."""
     file = tmp_path / "p.yaml"
-    text = PACKAGED.read_text().replace("given: continuation", "given: prefill")
-    file.write_text(text.replace("    visual_recognition: baseline\n", ""))
-    assert refused(file) == "arms: replace_kr: prefilled stages are the first ones, in order."
+    file.write_text(PACKAGED.read_text().replace("    visual_recognition: baseline\n", ""))
+    wanted = "visual_recognition: baseline, knowledge_recall: gold"
+    assert refused(file) == f"arms: replace_kr: what its name says it is given is {wanted}."
 
 
 @pytest.mark.parametrize(
@@ -161,6 +162,7 @@ def test_prefilled_stages_leave_no_gap(tmp_path: Path) -> None:
     [
         ("{% if question %}", "Unexpected end of template. "),
         ("{{ questoin }}", "'questoin' is undefined."),
+        ("{{ 1 // 0 }}", "integer division or modulo by zero."),
         ("{% for option in options %}{{ headers.none }}{% endfor %}", "'dict object' has no attribute 'none'."),
     ],
 )
