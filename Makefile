@@ -26,7 +26,7 @@ lint: $(STAMP)
 
 sample: $(STAMP)
 	rm -rf reports/sample
-	$(BIN)/python -m pytest suites/ --model phantom-vlm --run-dir reports/sample -q
+	$(BIN)/python -m pytest suites/ --model phantom-vlm --run-dir reports/sample --fresh -q
 	rm -f reports/sample/server.log
 	chromium --headless --no-sandbox --disable-gpu --disable-background-networking --hide-scrollbars \
 	  --window-size=1200,1500 --screenshot=reports/sample/report.png file://$(CURDIR)/reports/sample/report.html

@@ -52,6 +52,8 @@ def decision_word(gate: GateResult) -> str:
 
 def family(gate: GateResult) -> Family:
     """Return the axis on which a gate is drawn."""
+    if "max_drop" in gate.threshold:
+        return "regression"
     if is_difference(gate):
         return "difference"
     return "hallucination" if gate.metric in METRIC_STAGE else "accuracy"

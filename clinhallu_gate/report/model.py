@@ -7,7 +7,7 @@ from clinhallu_gate.report.images import Picture
 
 Tone: TypeAlias = Literal["good", "bad", "unsure", "void"]
 """How a statement is meant; pages and terminals choose colour and shape by it, beside the word itself."""
-Family: TypeAlias = Literal["hallucination", "accuracy", "difference"]
+Family: TypeAlias = Literal["hallucination", "accuracy", "regression", "difference"]
 """Gates of one family are drawn on one axis."""
 
 

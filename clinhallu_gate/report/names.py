@@ -56,4 +56,6 @@ def subject(gate: GateResult) -> str:
     words = METRIC_TITLE[gate.metric]
     if gate.metric not in METRIC_STAGE and gate.arm is not Arm.BASELINE:
         words = f"{words} {ARM_TITLE[gate.arm]}"
+    if "max_drop" in gate.threshold:
+        words = f"drop of {words}"
     return words if gate.scope == "mean" else f"{words} in {one_line(gate.scope)}"

@@ -10,13 +10,17 @@ from clinhallu_gate.report.model import BudgetView, Family, GateView, Plotted
 _TITLE: Final[dict[Family, str]] = {
     "hallucination": "Hallucination rates",
     "accuracy": "Answer accuracy",
+    "regression": "Against the release in use",
     "difference": "What a repair is worth",
 }
 _HINT: Final[dict[Family, str]] = {
     "hallucination": "lower is better",
     "accuracy": "higher is better",
+    "regression": "drop in points; lower is better",
     "difference": "accuracy in points, against the model alone",
 }
+_POINTS: Final[frozenset[Family]] = frozenset({"regression", "difference"})
+"""Families of differences: in points, with 0 in the middle of the axis."""
 _LABELLED: Final = 14
 """Percent of the width from which on a slice has room for its label."""
 _WIDE: Final = 32
@@ -116,7 +120,7 @@ def _forest(family: Family, gates: Sequence[GateView]) -> Forest:
     return Forest(
         title=_TITLE[family],
         hint=_HINT[family],
-        unit="points" if family == "difference" else "%",
+        unit="points" if family in _POINTS else "%",
         rows=tuple(_row(gate, axis) for gate in gates),
         ticks=() if axis is None else _ticks(family, axis),
     )
@@ -130,7 +134,7 @@ def _axis(family: Family, plotted: Sequence[Plotted]) -> Axis | None:
     outermost = max(abs(value) for p in plotted for value in (p.low, p.high, p.threshold)) * _ROOM
     step = next((step for step in _STEPS if outermost <= _TICKS * step), _STEPS[-1])
     high = max(math.ceil(outermost / step - 1e-9), 1) * step
-    if family == "difference":
+    if family in _POINTS:
         return Axis(low=-high, high=high, step=high)
     return Axis(low=0.0, high=min(high, 1.0), step=step)
 
@@ -159,7 +163,7 @@ def _ticks(family: Family, axis: Axis) -> tuple[Tick, ...]:
 
 def _tick(family: Family, axis: Axis, value: float) -> Tick:
     place = axis.at(value)
-    signed = family == "difference" and round(100 * value)
+    signed = family in _POINTS and round(100 * value)
     label = f"{100 * value:+.0f}" if signed else f"{abs(100 * value):.0f}"
     anchor = "start" if place < 1 else "end" if place > 99 else "middle"  # noqa: PLR2004 - the ends of the axis
     return Tick(x=_place(place), label=label, anchor=anchor)
