@@ -4,6 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import yaml
+from jinja2 import TemplateError
 from pydantic import ValidationError
 
 from clinhallu_gate.errors import BadInput, not_one_of
@@ -14,6 +15,8 @@ from clinhallu_gate.vocabulary import QuestionType
 
 _HOME = files("clinhallu_gate.protocol")
 NAMES = ("standard", "prefill")
+#: What Jinja raises itself, and what the expressions of a template can come to.
+_TEMPLATE_ERRORS = (TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def load_protocol(name: str) -> Protocol:
@@ -48,7 +51,7 @@ def _parse(where: str, content: bytes, folder: Path | None) -> Protocol:
         raise BadInput(f"{where}: not a protocol: {_line(error)}.") from None
     try:
         _try_prompts(protocol)
-    except Exception as error:  # noqa: BLE001 - a template is a user's code and may raise anything
+    except _TEMPLATE_ERRORS as error:
         raise BadInput(f"{where}: a prompt's template cannot be rendered: {_line(error)}.") from None
     return protocol
 
