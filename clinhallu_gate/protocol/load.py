@@ -2,6 +2,7 @@
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import yaml
 from jinja2 import TemplateError
@@ -39,7 +40,7 @@ def load_protocol(name: str) -> Protocol:
 
 def _parse(where: str, content: bytes, folder: Path | None) -> Protocol:
     try:
-        data = yaml.safe_load(content.decode())
+        data = _mapping(content)
         protocol = Protocol(**{**data, **{key: _template(data[key], folder) for key in ("system", "user")}})
     except ValidationError as error:
         first = error.errors()[0]
@@ -54,6 +55,13 @@ def _parse(where: str, content: bytes, folder: Path | None) -> Protocol:
     except _TEMPLATE_ERRORS as error:
         raise BadInput(f"{where}: a prompt's template cannot be rendered: {_line(error)}.") from None
     return protocol
+
+
+def _mapping(content: bytes) -> dict[str, Any]:
+    data = yaml.safe_load(content.decode())
+    if not isinstance(data, dict):
+        raise TypeError("it holds no mapping of keys")
+    return data
 
 
 def _template(name: str, folder: Path | None) -> str:

@@ -114,7 +114,8 @@ def refused(file: Path) -> str:
     ("content", "says"),
     [
         (b"name: x", "not a protocol: 'system' is missing."),
-        (b"- 1", "not a protocol: "),
+        (b"- 1", "not a protocol: it holds no mapping of keys."),
+        (b"", "not a protocol: it holds no mapping of keys."),
         (b"{", "not a protocol: while parsing"),
         ("name: übel".encode("latin-1"), "not a protocol: 'utf-8' codec can't decode"),
     ],
