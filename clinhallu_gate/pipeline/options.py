@@ -13,7 +13,7 @@ class RunOptions:
     judge: str | None = None
     data: tuple[str, ...] = ()
     protocol: str = "standard"
-    thresholds: str | None = None
+    thresholds: Path | None = None
     baseline: Path | None = None
     limit: int | None = None
     run_dir: Path | None = None

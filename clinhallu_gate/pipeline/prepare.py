@@ -190,7 +190,7 @@ def _no_data() -> tuple[str, ...]:
 
 def _thresholds_file(options: RunOptions, entry: ModelEntry) -> Path:
     if options.thresholds is not None:
-        return Path(options.thresholds)
+        return options.thresholds
     default = Path(entry.defaults.thresholds or DEFAULT_THRESHOLDS)
     return default if default.is_file() else options.root / default
 

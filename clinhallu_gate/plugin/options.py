@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from clinhallu_gate.errors import BadInput
 from clinhallu_gate.hosting.endpoint import API_KEY
 from clinhallu_gate.pipeline.options import RunOptions
 
@@ -29,10 +30,10 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption("--protocol", metavar="NAME|FILE", default="standard", help="standard (default), prefill or a file")
     group.addoption("--thresholds", metavar="FILE", help="release policy (default: the model's, else default.yaml)")
-    group.addoption("--baseline", metavar="RUN", type=Path, help="run folder of the release in use")
+    group.addoption("--baseline", metavar="RUN", help="run folder of the release in use")
     group.addoption("--limit", metavar="N", type=int, help="only the first N instances of the seeded random order")
-    group.addoption("--run-dir", metavar="DIR", type=Path, help="where the run is kept (default: reports/MODEL/TIME)")
-    group.addoption("--store", metavar="FILE", type=Path, help="replies kept across runs (reports/store.sqlite)")
+    group.addoption("--run-dir", metavar="DIR", help="where the run is kept (default: reports/MODEL/TIME)")
+    group.addoption("--store", metavar="FILE", help="replies kept across runs (reports/store.sqlite)")
     group.addoption("--fresh", action="store_true", help="ask everything anew; the manifest says so")
     group.addoption("--concurrency", metavar="N", type=int, help="most calls in flight per server")
     group.addoption("--call-timeout", metavar="S", type=float, default=600.0, help="longest wait for a reply (600 s)")
@@ -42,7 +43,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def run_options(config: pytest.Config) -> RunOptions:
-    """Read the options as they were given."""
+    """Read the options as they were given. Raises ``BadInput`` for the name of a file that is empty."""
     option = config.option
     return RunOptions(
         model=option.model,
@@ -50,11 +51,11 @@ def run_options(config: pytest.Config) -> RunOptions:
         judge=option.judge,
         data=tuple(option.data),
         protocol=option.protocol,
-        thresholds=option.thresholds,
-        baseline=option.baseline,
+        thresholds=_path("--thresholds", option.thresholds),
+        baseline=_path("--baseline", option.baseline),
         limit=option.limit,
-        run_dir=option.run_dir,
-        store=option.store,
+        run_dir=_path("--run-dir", option.run_dir),
+        store=_path("--store", option.store),
         fresh=option.fresh,
         concurrency=option.concurrency,
         call_timeout_s=option.call_timeout,
@@ -64,6 +65,12 @@ def run_options(config: pytest.Config) -> RunOptions:
         root=config.rootpath,
         command=repeatable(sys.argv[1:]),
     )
+
+
+def _path(option: str, value: str | None) -> Path | None:
+    if value == "":  # an unset variable in a script; as a path it would be the current folder
+        raise BadInput(f"{option}: is empty. Name a file or folder, or leave the option out.")
+    return None if value is None else Path(value)
 
 
 def is_asked(config: pytest.Config) -> bool:

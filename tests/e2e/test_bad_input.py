@@ -67,6 +67,14 @@ def test_option(rig: Rig, server: ScriptedServer, case: str, snapshot: SnapshotA
     assert not outcome.folder.exists()
 
 
+@pytest.mark.parametrize("option", ["--baseline", "--run-dir", "--store", "--thresholds"])
+def test_name_of_a_file_that_is_empty(rig: Rig, server: ScriptedServer, option: str) -> None:
+    """What an unset variable in a script comes to is not the current folder."""
+    says = one_line(rig.run("suites/", *gated(server), option, ""))
+    assert says == f"ERROR: {option}: is empty. Name a file or folder, or leave the option out."
+    assert not (rig.root / "report.html").exists()
+
+
 MODELS = {
     "no model": (),
     "misspelt": ("--model", "phantom-vml"),
