@@ -40,12 +40,12 @@ class Manifest(Record):
     instances: int
     limit: int | None
     seed: str
-    """Of the random order; a function of data and model, so that nobody chooses it."""
+    """Of the random order; a function of the data alone, so that nobody chooses it."""
     store: str
     fresh: bool
     no_decision: bool
     calls: Mapping[str, int] = {}
-    """Made, from the store, failed, retried."""
+    """Made, from the store (or equal to a call that this run had made), failed, retried."""
     failure: str = ""
     versions: Mapping[str, str]
     machine: Mapping[str, str]

@@ -113,8 +113,8 @@ class Rig:
 
     @property
     def env(self) -> dict[str, str]:
-        """Return the environment of commands: no trace of a CI, where pytest cuts no line."""
-        theirs = ("PYTEST_", "GITHUB_", "CI", "BUILD_NUMBER")
+        """Return the environment of commands: no key, and no trace of a CI, where pytest cuts no line."""
+        theirs = ("PYTEST_", "GITHUB_", "CI", "BUILD_NUMBER", "CLINHALLU_GATE_")
         ours = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
         return {**ours, "COLUMNS": "120", "TMPDIR": str(self.root / "tmp")}
 
