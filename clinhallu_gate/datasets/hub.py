@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clinhallu_gate.errors import BadInput
+from clinhallu_gate.hub_faults import hub_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +23,7 @@ def snapshot(repo: str, files: Iterable[str]) -> Snapshot:
     the files.
     """
     from huggingface_hub import snapshot_download  # noqa: PLC0415 - takes 0.3 s to import, and few runs need it
-    from huggingface_hub.errors import (  # noqa: PLC0415 - as above
-        GatedRepoError,
-        HfHubHTTPError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-    )
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError  # noqa: PLC0415 - as above
 
     try:
         folder = Path(snapshot_download(repo, repo_type="dataset", allow_patterns=list(files)))
@@ -36,13 +31,8 @@ def snapshot(repo: str, files: Iterable[str]) -> Snapshot:
         raise BadInput(f"--data: {repo} is gated; accept its terms on the hub and set HF_TOKEN.") from error
     except RepositoryNotFoundError as error:
         raise BadInput(f"--data: the hub has no public data set {repo!r} (for a private one set HF_TOKEN).") from error
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+    except hub_faults() as error:
         raise _not_had(repo) from error
-    except Exception as error:
-        # The HTTP library below differs between versions of huggingface_hub (requests, httpx), and with it the error.
-        if type(error).__module__.partition(".")[0] in ("httpx", "requests"):
-            raise _not_had(repo) from error
-        raise
     return Snapshot(folder, folder.name)
 
 

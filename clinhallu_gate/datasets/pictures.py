@@ -57,8 +57,7 @@ class ZipPictures:
         except (
             zipfile.BadZipFile,
             zipfile.LargeZipFile,
-            RuntimeError,
-            NotImplementedError,
+            RuntimeError,  # an encrypted member; its subclass NotImplementedError: a method of compression unknown here
             EOFError,
             zlib.error,
         ) as error:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from clinhallu_gate.errors import BadInput
+from clinhallu_gate.hub_faults import hub_faults
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _TIMEOUT_S: Final = 10.0
@@ -25,8 +26,6 @@ def _asked(repo: str, revision: str | None) -> str | None:
     from huggingface_hub import HfApi  # noqa: PLC0415 - takes 0.3 s to import, and few runs need it
     from huggingface_hub.errors import (  # noqa: PLC0415 - as above
         GatedRepoError,
-        HfHubHTTPError,
-        OfflineModeIsEnabled,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
@@ -39,13 +38,8 @@ def _asked(repo: str, revision: str | None) -> str | None:
         raise BadInput(f"--model: the hub has no public model {repo!r} (for a private one set HF_TOKEN).") from error
     except RevisionNotFoundError as error:
         raise BadInput(f"--model: {repo} has no revision {revision!r} on the hub.") from error
-    except (OfflineModeIsEnabled, HfHubHTTPError, OSError):
+    except hub_faults():
         return None
-    except Exception as error:
-        # The HTTP library below differs between versions of huggingface_hub (requests, httpx), and with it the error.
-        if type(error).__module__.partition(".")[0] in ("httpx", "requests"):
-            return None
-        raise
 
 
 def _cached(repo: str, revision: str | None) -> str | None:

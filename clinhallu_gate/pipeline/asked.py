@@ -36,7 +36,7 @@ class Asked:
 
     @property
     def hosted(self) -> bool:
-        """Whether this session hosts it."""
+        """Whether it is hosted here."""
         return self.asks and not self.endpoints
 
     @property

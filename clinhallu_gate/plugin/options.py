@@ -17,6 +17,14 @@ from clinhallu_gate.pipeline.options import RunOptions
 def add_options(parser: pytest.Parser) -> None:
     """Declare the gate's options."""
     group = parser.getgroup("clinhallu-gate", "release gate for medical vision-language models")
+    _add_model(group)
+    _add_judge(group)
+    _add_question(group)
+    _add_decision(group)
+
+
+def _add_model(group: pytest.OptionGroup) -> None:
+    """Declare who is examined."""
     group.addoption("--model", metavar="NAME|PATH", help="registry name, hub id or checkpoint folder; hosted on vLLM")
     group.addoption(
         "--endpoint",
@@ -25,6 +33,15 @@ def add_options(parser: pytest.Parser) -> None:
         default=[],
         help=f"an OpenAI-compatible server that already runs (repeat for replicas; its key from {API_KEY})",
     )
+    group.addoption("--model-revision", metavar="REV", help="what an endpoint serves; makes its replies last")
+    for flag, (_, valid) in PASS_THROUGH.items():
+        group.addoption(flag, metavar="X", help=f"passed on to vLLM, for every model that is hosted: {valid}")
+    group.addoption("--concurrency", metavar="N", type=int, help="most calls in flight per server")
+    group.addoption("--call-timeout", metavar="S", type=float, default=600.0, help="longest wait for a reply (600 s)")
+
+
+def _add_judge(group: pytest.OptionGroup) -> None:
+    """Declare who judges."""
     group.addoption("--judge", metavar="NAME|oracle", help="judge model; oracle for data that carries its own facts")
     group.addoption(
         "--judge-endpoint",
@@ -39,6 +56,11 @@ def add_options(parser: pytest.Parser) -> None:
         action="store_true",
         help="host model and judge at the same time (default: one after the other, as one GPU holds one)",
     )
+    group.addoption("--labels", metavar="FILE", help="CSV of human labels, for their agreement with the judge")
+
+
+def _add_question(group: pytest.OptionGroup) -> None:
+    """Declare what is asked."""
     group.addoption(
         "--data", metavar="SPEC", action="append", default=[], help="what to evaluate on (repeatable), e.g. phantom"
     )
@@ -46,6 +68,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--allow-bad-rows", metavar="N", type=int, default=0, help="leave out up to N rows that cannot be used"
     )
+    group.addoption("--limit", metavar="N", type=int, help="only the first N instances of the seeded random order")
     group.addoption(
         "--from-results", metavar="DIR", help="gate a result tree of the benchmark's own code, without a model"
     )
@@ -53,20 +76,17 @@ def add_options(parser: pytest.Parser) -> None:
         "--protocol", metavar="NAME|FILE", default="standard", help="standard (default), prefill, paper or a file"
     )
     group.addoption("--prompt-pack", metavar="DIR", help="checkout of the benchmark's code, whose prompts `paper` uses")
-    group.addoption("--labels", metavar="FILE", help="CSV of human labels, for their agreement with the judge")
+
+
+def _add_decision(group: pytest.OptionGroup) -> None:
+    """Declare what is decided and kept."""
     group.addoption("--thresholds", metavar="FILE", help="release policy (default: the model's, else default.yaml)")
     group.addoption("--baseline", metavar="RUN", help="run folder of the release in use")
-    group.addoption("--limit", metavar="N", type=int, help="only the first N instances of the seeded random order")
+    group.addoption("--strict-instances", action="store_true", help="a hallucinated instance fails its own test")
+    group.addoption("--no-decision", action="store_true", help="an exploratory run: no gate decides")
     group.addoption("--run-dir", metavar="DIR", help="where the run is kept (default: reports/MODEL/TIME)")
     group.addoption("--store", metavar="FILE", help="replies kept across runs (reports/store.sqlite)")
     group.addoption("--fresh", action="store_true", help="ask everything anew; the manifest says so")
-    group.addoption("--concurrency", metavar="N", type=int, help="most calls in flight per server")
-    group.addoption("--call-timeout", metavar="S", type=float, default=600.0, help="longest wait for a reply (600 s)")
-    for flag, (_, valid) in PASS_THROUGH.items():
-        group.addoption(flag, metavar="X", help=f"passed on to vLLM, for every model that is hosted: {valid}")
-    group.addoption("--strict-instances", action="store_true", help="a hallucinated instance fails its own test")
-    group.addoption("--model-revision", metavar="REV", help="what an endpoint serves; makes its replies last")
-    group.addoption("--no-decision", action="store_true", help="an exploratory run: no gate decides")
 
 
 def run_options(config: pytest.Config) -> RunOptions:

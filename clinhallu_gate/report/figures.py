@@ -15,6 +15,11 @@ def percent(value: float | Fraction) -> str:
     return f"{_tidy(100 * float(value)):.1f} %"
 
 
+def lower_limit(value: float) -> str:
+    """Return a lower limit as ``41.2 %``, rounded down."""
+    return f"{outwards(value, value)[0]:.1f} %"
+
+
 def share(value: float) -> str:
     """Return ``62 %``."""
     return f"{100 * value:.0f} %"

@@ -11,7 +11,7 @@ from clinhallu_gate.published import DATASETS, Placed, Placement
 from clinhallu_gate.published.table import MACRO
 from clinhallu_gate.report.breakdown import HEADLINE_READINGS
 from clinhallu_gate.report.decision import DecisionDocument
-from clinhallu_gate.report.figures import percent, plural
+from clinhallu_gate.report.figures import lower_limit, percent, plural
 from clinhallu_gate.report.model import TableRow, TableView, Tone
 from clinhallu_gate.report.names import ARM_TITLE, METRIC_TITLE, nickname, part_title
 from clinhallu_gate.report.visible import one_line
@@ -72,7 +72,7 @@ def _worst(found: Examination) -> str:
 
 def _known(rate: Rate) -> str:
     share = "unknown" if rate.estimate is None else percent(rate.estimate)
-    return f"{share} (lower limit {percent(rate.lower)})"
+    return f"{share} (lower limit {lower_limit(rate.lower)})"
 
 
 def _stage_rows(stage: StageExamination, found: Examination) -> Iterator[TableRow]:
@@ -92,7 +92,7 @@ def _stage_rows(stage: StageExamination, found: Examination) -> Iterator[TableRo
 
 def _rate_row(name: str, rate: Rate, least: str, *, tone: Tone = "void", within: bool = False) -> TableRow:
     share = _NONE if rate.estimate is None else percent(rate.estimate)
-    cells = (name, str(rate.n), share, percent(rate.lower) if rate.n else _NONE, least, str(rate.unjudged or ""))
+    cells = (name, str(rate.n), share, lower_limit(rate.lower) if rate.n else _NONE, least, str(rate.unjudged or ""))
     return TableRow(cells=cells, tone=tone, within=within)
 
 
