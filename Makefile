@@ -36,6 +36,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/items.py
 	$(BIN)/python benchmarks/prefix_cache.py
 	$(BIN)/python benchmarks/load.py
+	$(BIN)/python benchmarks/decision_error.py
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try make PYTHON=python3.11 ...")'
