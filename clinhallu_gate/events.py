@@ -60,7 +60,15 @@ class PhaseBegan:
     """How many of them, at most."""
 
 
-Event: TypeAlias = PhaseBegan | CallFinished | CallFailed | CallRetried | ConcurrencyChanged
+@dataclass(frozen=True, slots=True)
+class GatesDecided:
+    """The gates looked at what is finished, in a run that ends when all are decided."""
+
+    decided: int
+    gates: int
+
+
+Event: TypeAlias = PhaseBegan | GatesDecided | CallFinished | CallFailed | CallRetried | ConcurrencyChanged
 Listener: TypeAlias = Callable[[Event], None]
 
 

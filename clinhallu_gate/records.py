@@ -160,9 +160,11 @@ class Reading:
 
     arm: Arm
     part: Part
+    repeat: int = 0
+    """Which of several traces of the arm (``--repeats``); the first is 0."""
 
     def __str__(self) -> str:
-        return f"{self.arm}:{self.part}"
+        return f"{self.arm}:{self.part}{f'#{self.repeat}' if self.repeat else ''}"
 
 
 # --- calls and replies --------------------------------------------------------------------------------------------

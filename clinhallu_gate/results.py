@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from clinhallu_gate.records import Instance, NotAsked, Reading, Verdict
 from clinhallu_gate.vocabulary import ANSWER, STAGE_ARM, Arm, NotAskedReason, Part, Stage
@@ -52,6 +52,13 @@ class PaperMark:
     """Whether the judgement's row says that the trace was valid: only then does an answer enter the accuracy."""
 
 
+class TraceOf(NamedTuple):
+    """Which trace: the arm, and which of its repeats."""
+
+    arm: Arm
+    repeat: int = 0
+
+
 @dataclass(slots=True)
 class Found:
     """What was found of one instance."""
@@ -59,16 +66,29 @@ class Found:
     verdicts: dict[Reading, Verdict] = field(default_factory=dict)
     texts: dict[Reading, str] = field(default_factory=dict)
     """The model's own words, where they could be read; given stages are not among them."""
-    costs: dict[Arm, CallCost] = field(default_factory=dict)
+    costs: dict[TraceOf, CallCost] = field(default_factory=dict)
     traces: dict[Arm, TraceRecord] = field(default_factory=dict)
-    """The replies behind the texts."""
+    """The replies behind the texts, of the first trace of each arm."""
     paper: dict[Reading, PaperMark] = field(default_factory=dict)
     """What a result tree of the benchmark's own code holds, by the row that holds it; empty for runs of our own, apart
     from judgements that only the benchmark asks for."""
     no_row: set[Reading] = field(default_factory=set)
     """What a result tree has no row of, so that the benchmark's figures leave it out."""
+    baseline: dict[Reading, Verdict] = field(default_factory=dict)
+    """The verdicts of the release in use on what was sought here, if there is a baseline run."""
     extra: dict[Arm, Mapping[str, Any]] = field(default_factory=dict)
     """Fields of an arm's rows in a result tree that do not follow from all else, by kind of row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retest:
+    """Judgements that were asked for twice."""
+
+    asked: int
+    judged: int
+    """Of which the judge gave a verdict again."""
+    flipped: int
+    """And another one than before."""
 
 
 class Results:
@@ -78,6 +98,8 @@ class Results:
         self.instances = tuple(instances)
         self.by_uid = {instance.uid: instance for instance in self.instances}
         self.found: dict[str, Found] = {instance.uid: Found() for instance in self.instances}
+        self.retest: Retest | None = None
+        """How far the judge agrees with itself, if it was asked twice."""
 
     def verdict(self, uid: str, reading: Reading) -> Verdict:
         """Return the verdict on ``reading`` of the instance, ``NotAsked`` if it was not part of the run.
@@ -110,3 +132,5 @@ PAPER_READING: Final[Mapping[Stage, Reading]] = {
     **RATE_READING,
     Stage.VISUAL_RECOGNITION: Reading(Arm.REPLACE_KR, Stage.VISUAL_RECOGNITION),
 }
+#: What the published figures are read from: each stage in the arm of its rate, and the answer of the model alone.
+HEADLINE_READINGS: Final = (*RATE_READING.values(), BASELINE_ANSWER)

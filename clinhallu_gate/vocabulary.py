@@ -66,6 +66,7 @@ class NotAskedReason(StrEnum):
 
     NOT_SELECTED = "not_selected"
     NO_GOLD = "no_gold"
+    EARLY_STOP = "early_stop"
 
 
 class Metric(StrEnum):
@@ -99,6 +100,35 @@ class Target(StrEnum):
 
     POPULATION = "population"
     BENCHMARK = "benchmark"
+
+
+class Unit(StrEnum):
+    """What counts alike in a rate, and what is drawn when evaluation may end early."""
+
+    INSTANCE = "instance"
+    PATIENT = "patient"
+    """The mean over patients (clusters) of each one's share."""
+
+
+class Method(StrEnum):
+    """How a gate's limits were found; ``stats/`` has the sources."""
+
+    COMPLETE_LIST = "complete_list"
+    """The whole list was judged: its rate is known, and only compared."""
+    CLOPPER_PEARSON = "clopper_pearson"
+    KORN_GRAUBARD = "korn_graubard"
+    """Clopper-Pearson with the effective number of instances, for clusters or strata."""
+    TANGO = "tango"
+    TANGO_CLUSTERED = "tango_clustered"
+    """Tango's score with the effective number of pairs, for clusters or strata."""
+    BETTING = "betting"
+    """A test that may look at any time; its limits hold at every n at once."""
+    EVENTS = "events"
+    """Events are counted; the limit is that of their rate."""
+    LABELS = "labels"
+    """Limits of the labels of a random subset alone."""
+    PPI = "ppi"
+    """Labels of a random subset together with the judge's verdicts on all (difference estimator, PPI++)."""
 
 
 #: Each stage's rate is read where everything upstream of the stage is gold.

@@ -7,12 +7,15 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from clinhallu_gate.records import Record
-from clinhallu_gate.vocabulary import METRIC_STAGE, STAGE_ARM, Arm, Metric, Severity, Target
+from clinhallu_gate.vocabulary import METRIC_STAGE, STAGE_ARM, Arm, Metric, Severity, Target, Unit
 
 MEAN = "mean"
 """The scope of a gate on the unweighted mean over strata."""
 EACH = "each"
 """Stands for every stratum of the data, each a gate of its own."""
+
+BOUNDS = ("max", "min", "max_drop", "max_events")
+"""The keys of which a gate has exactly one."""
 
 _REPLACED = tuple(arm for arm in Arm if arm is not Arm.BASELINE)
 
@@ -44,7 +47,12 @@ class GateEntry(Record):
     max: Signed | None = None
     min: Signed | None = None
     max_drop: Share | None = None
-    """How much the metric may fall below the baseline run (non-inferiority margin)."""
+    """How much worse the metric may be than in the baseline run (non-inferiority margin): accuracy lost, or
+    hallucinations gained."""
+    max_events: Annotated[int, Field(strict=True, ge=0)] | None = None
+    """How many instances with ``tag`` may be hallucinated, or answered wrongly; 0 makes a never-event of it."""
+    tag: Annotated[str, Field(strict=True, min_length=1)] | None = None
+    """With ``max_events``: the tag of the instances that are counted."""
     baseline: BaselinePolicy = BaselinePolicy.IF_GIVEN
     severity: Severity = Severity.BLOCKING
     target: Target | None = None
@@ -53,18 +61,20 @@ class GateEntry(Record):
 
     @model_validator(mode="after")
     def _is_one_gate(self) -> Self:
-        bounds = [name for name in ("max", "min", "max_drop") if getattr(self, name) is not None]
+        bounds = [name for name in BOUNDS if getattr(self, name) is not None]
         if len(bounds) != 1:
             found = " and ".join(bounds) if bounds else "none of them"
-            _refuse("", f"exactly one of max, min and max_drop is wanted, found {found}")
+            _refuse("", f"exactly one of max, min, max_drop and max_events is wanted, found {found}")
         if "baseline" in self.model_fields_set and self.max_drop is None:
             _refuse("baseline", "has a meaning only beside max_drop")
+        if (self.tag is None) != (self.max_events is None):
+            _refuse("tag", "tag and max_events need each other: which instances are counted, and how many may be bad")
         self._check_bound(bounds[0])
         self._check_arm()
         return self
 
     def _check_bound(self, bound: str) -> None:
-        valid = _BOUNDS.get(self.metric, ("max",))
+        valid = _VALID.get(self.metric, ("max", "max_drop", "max_events"))
         if bound not in valid:
             _refuse(bound, f"does not fit {self.metric}. Valid: {', '.join(valid)}")
         if self.metric is not Metric.RECOVERY and getattr(self, bound) < 0:
@@ -91,11 +101,13 @@ class GateEntry(Record):
             parts.append(self.read_from)
         if self.max_drop is not None:
             parts.append("drop")
+        if self.tag is not None:
+            parts.append(f"events-{self.tag}")
         return "-".join(parts)
 
 
-_BOUNDS: dict[Metric, tuple[str, ...]] = {
-    Metric.ANSWER_ACCURACY: ("min", "max_drop"),
+_VALID: dict[Metric, tuple[str, ...]] = {
+    Metric.ANSWER_ACCURACY: ("min", "max_drop", "max_events"),
     Metric.RECOVERY: ("min", "max"),
 }
 
@@ -121,6 +133,9 @@ class ThresholdsFile(Record):
     max_unjudged: Share = 0.02
     """Largest share of instances without a verdict, per gate; with more the run is not completed."""
     early_stop: Annotated[bool, Field(strict=True)] = False
+    """Whether evaluation ends when every gate is decided."""
+    unit: Unit = Unit.INSTANCE
+    """What counts alike: every instance, or every patient (the mean over patients)."""
     judge: JudgeMinima = JudgeMinima()
     gates: Annotated[tuple[GateEntry, ...], Field(min_length=1)]
 

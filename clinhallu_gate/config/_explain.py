@@ -10,7 +10,7 @@ from clinhallu_gate.config._entries import BaselinePolicy, GateEntry, JudgeMinim
 from clinhallu_gate.config._located import LocatedYaml, short
 from clinhallu_gate.errors import not_one_of
 from clinhallu_gate.records import Record
-from clinhallu_gate.vocabulary import Arm, Metric, Severity, Target
+from clinhallu_gate.vocabulary import Arm, Metric, Severity, Target, Unit
 
 
 def _values(words: type[StrEnum]) -> tuple[str, ...]:
@@ -22,6 +22,7 @@ _NOUNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "arm": ("an arm", _values(Arm)),
     "severity": ("a severity", _values(Severity)),
     "target": ("a target", _values(Target)),
+    "unit": ("a unit", _values(Unit)),
     "baseline": ("a way to treat the baseline", _values(BaselinePolicy)),
     "schema_version": ("a schema version that this package reads", ("1",)),
 }
@@ -29,6 +30,7 @@ _RANGES = {
     "alpha": "above 0 and below 0.5",
     "max_unjudged": "between 0 and 1",
     "max_drop": "between 0 and 1",
+    "max_events": "a number of events, 0 or more",
     "min_sensitivity": "between 0 and 1",
     "min_specificity": "between 0 and 1",
     "probes": "a number of probes, 1 or more",

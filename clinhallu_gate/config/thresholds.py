@@ -10,7 +10,7 @@ from clinhallu_gate.config._explain import explain
 from clinhallu_gate.config._located import line_of, load_located_yaml
 from clinhallu_gate.errors import BadInput, not_one_of
 from clinhallu_gate.records import Record
-from clinhallu_gate.vocabulary import Arm, Metric, Severity, Target
+from clinhallu_gate.vocabulary import Arm, Metric, Severity, Target, Unit
 
 __all__ = [
     "EACH",
@@ -45,9 +45,13 @@ class GateSpec(Record):
     max: float | None = None
     min: float | None = None
     max_drop: float | None = None
+    max_events: int | None = None
+    tag: str | None = None
+    """Only instances with this tag are counted."""
     baseline: BaselinePolicy = BaselinePolicy.IF_GIVEN
     severity: Severity
     target: Target
+    unit: Unit = Unit.INSTANCE
     max_unjudged: float
     rationale: str = ""
 
@@ -118,9 +122,12 @@ def _spec(thresholds: Thresholds, entry: GateEntry, scope: str) -> GateSpec:
         max=entry.max,
         min=entry.min,
         max_drop=entry.max_drop,
+        max_events=entry.max_events,
+        tag=entry.tag,
         baseline=entry.baseline,
         severity=entry.severity,
         target=entry.target or thresholds.target,
+        unit=thresholds.unit,
         max_unjudged=thresholds.max_unjudged,
         rationale=entry.rationale,
     )

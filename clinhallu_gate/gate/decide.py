@@ -1,68 +1,81 @@
 """One gate from arrays to a decision, and all gates of a run."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
+
+import numpy as np
 
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.gate.frame import Frame
-from clinhallu_gate.gate.limits import Limits, exact_estimate, list_limits, natural, sampling_limits
+from clinhallu_gate.gate.further import further_instances
+from clinhallu_gate.gate.limits import Limits, bound, exact_estimate, list_limits, natural, sampling_limits, turned
 from clinhallu_gate.gate.metrics import GateArrays, NotApplicable, VerdictOf, gate_arrays
-from clinhallu_gate.gate.result import Counts, GateResult, Measured, gate_result, threshold_of
-from clinhallu_gate.gate.wording import explain
-from clinhallu_gate.vocabulary import Decision, Target
+from clinhallu_gate.gate.result import Counts, Flips, GateResult, Measured, gate_result
+from clinhallu_gate.gate.wording import explain, explain_events
+from clinhallu_gate.stats import Sample, lower_limit_of_mean, mcnemar_worse, upper_limit_of_mean
+from clinhallu_gate.stats.sample import FloatArray
+from clinhallu_gate.vocabulary import Decision, Method, Target
 
 
-def decide(
-    spec: GateSpec, arrays: GateArrays | NotApplicable, *, alpha: float, blocking_gates: int, complete: bool = True
-) -> GateResult:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What holds for all gates of a run.
+
+    All blocking gates must pass, so each passes at full alpha (intersection-union test, Berger, Technometrics 24 (1982)
+    295-300); that *this* gate failed is one of many such statements, so it is made at a divided alpha (Bonferroni).
+    """
+
+    alpha: float
+    """One-sided error of a PASS."""
+    blocking_gates: int
+    """Blocking gates of the thresholds file after expansion, whatever was selected."""
+    complete: bool = True
+    """Whether the whole list was to be asked. A benchmark gate then only compares; if not (``--limit``), the list is
+    inferred from independent draws, which errs on the safe side."""
+    repeats: int = 1
+    """Traces per instance."""
+    judge_defined: bool = False
+    """Whether a judge model's word is all that the rates rest on."""
+
+    @property
+    def fail_error(self) -> float:
+        """Return the one-sided error of a FAIL."""
+        return self.alpha / max(self.blocking_gates, 1)
+
+
+def decide(spec: GateSpec, arrays: GateArrays | NotApplicable, rules: Rules) -> GateResult:
     """Decide a gate at fixed n.
 
     PASS if the one-sided limit that faces the threshold, at ``alpha``, is on the right side of it; FAIL if the other
-    limit, at ``alpha / blocking_gates``, is on the wrong side; else INCONCLUSIVE. All blocking gates must pass, so each
-    passes at full alpha (intersection-union test, Berger, Technometrics 24 (1982) 295-300); that *this* gate failed is
-    one of many such statements, so it is made at a divided alpha (Bonferroni).
-
-    Args:
-        spec: the gate.
-        arrays: what was seen in its scope, or why there is nothing.
-        alpha: one-sided error of a PASS.
-        blocking_gates: blocking gates of the thresholds file after expansion.
-        complete: whether the whole list was asked. A benchmark gate then only compares; if it was not (``--limit``),
-            the list is inferred from independent draws, which errs on the safe side.
+    limit, at ``alpha / blocking_gates``, is on the wrong side; else INCONCLUSIVE.
     """
     if isinstance(arrays, NotApplicable):
         return gate_result(spec, Decision.NOT_APPLICABLE, arrays.reason)
     if arrays.n == 0:
         return gate_result(spec, Decision.INCONCLUSIVE, "no instance is in its scope")
-    if arrays.unjudged > Fraction(str(spec.max_unjudged)) * arrays.n:
-        return _not_completed(spec, arrays)
-    if spec.target is Target.BENCHMARK and complete:
-        return _decided(spec, arrays, list_limits(arrays))
-    fail_error = alpha / max(blocking_gates, 1)
+    if too_many_unjudged(spec, arrays):
+        return not_completed(spec, arrays)
+    if spec.max_events is not None:
+        return decide_events(spec, arrays, rules, complete=rules.complete)
+    if spec.target is Target.BENCHMARK and rules.complete:
+        return _decided(spec, arrays, list_limits(arrays), rules)
     clustered = spec.target is Target.POPULATION
-    return _decided(spec, arrays, sampling_limits(arrays, pass_error=alpha, fail_error=fail_error, clustered=clustered))
+    limits = sampling_limits(arrays, pass_error=rules.alpha, fail_error=rules.fail_error, clustered=clustered)
+    return _decided(spec, arrays, limits, rules)
 
 
 def decide_all(
     specs: Iterable[GateSpec],
     frame: Frame,
     verdict_of: VerdictOf,
+    rules: Rules,
     *,
-    alpha: float,
-    blocking_gates: int,
-    complete: bool = True,
     baseline_of: VerdictOf | None = None,
 ) -> tuple[GateResult, ...]:
     """Decide the gates in their order. Raises ``EvaluationFailed`` if a gate's scope was asked only in part."""
     return tuple(
-        decide(
-            spec,
-            gate_arrays(spec, frame, verdict_of, baseline_of),
-            alpha=alpha,
-            blocking_gates=blocking_gates,
-            complete=complete,
-        )
-        for spec in specs
+        decide(spec, gate_arrays(spec, frame, verdict_of, baseline_of, repeats=rules.repeats), rules) for spec in specs
     )
 
 
@@ -71,35 +84,104 @@ def count_blocking(specs: Iterable[GateSpec]) -> int:
     return sum(spec.blocking for spec in specs)
 
 
-def _not_completed(spec: GateSpec, arrays: GateArrays) -> GateResult:
+def too_many_unjudged(spec: GateSpec, arrays: GateArrays) -> bool:
+    """Whether the instrument lacks more verdicts than the thresholds file allows."""
+    return arrays.unjudged > Fraction(str(spec.max_unjudged)) * arrays.n
+
+
+def not_completed(spec: GateSpec, arrays: GateArrays) -> GateResult:
+    """Return the result of a gate for which too much is unjudged."""
     reason = f"{arrays.unjudged} of {arrays.n} instances are unjudged; a share of {spec.max_unjudged:g} is allowed"
-    return gate_result(spec, None, reason, counts=_counts(arrays))
+    if spec.max_drop is not None:
+        reason += "; instances that the baseline run lacks count among them (run a baseline with --no-early-stop)"
+    return gate_result(spec, None, reason, counts=counts_of(arrays))
 
 
-def _decided(spec: GateSpec, arrays: GateArrays, limits: Limits) -> GateResult:
-    ((_, bound),) = threshold_of(spec).items()
-    decision = _compare(limits, natural(spec, Fraction(str(bound))))
-    measured = _measured(spec, arrays, limits)
+def decide_events(spec: GateSpec, arrays: GateArrays, rules: Rules, *, complete: bool) -> GateResult:
+    """Count events: FAIL with the first one too many, PASS if all were seen and no more than allowed happened.
+
+    Args:
+        spec: the gate, with ``max_events``.
+        arrays: what was seen so far, all traces of each instance.
+        rules: those of the run.
+        complete: whether that is everything in the scope.
+
+    The limits are those of the rate of events, with everything in one stratum: without an event the upper one is
+    1 - alpha^(1/n), about 3/n at alpha .05 (rule of three); clusters count for n then.
+    """
+    allowed = spec.max_events or 0
+    most, least = (_events(y, arrays) for y in (arrays.y_pass, arrays.y_fail))
+    one_stratum = np.zeros_like(arrays.stratum)
+    cluster = arrays.cluster if spec.target is Target.POPULATION else arrays.units
+    upper = upper_limit_of_mean(Sample(arrays.y_pass, one_stratum, cluster), rules.alpha)
+    lower = lower_limit_of_mean(Sample(arrays.y_fail, one_stratum, cluster), rules.fail_error)
+    if least > allowed:
+        decision = Decision.FAIL
+    else:
+        decision = Decision.PASS if complete and most <= allowed else Decision.INCONCLUSIVE
+    limits = Limits(Fraction(lower), rules.fail_error, Fraction(upper), rules.alpha, Fraction(0), Method.EVENTS)
+    seen = Fraction(least, arrays.n - arrays.unjudged) if arrays.n > arrays.unjudged else None
     return gate_result(
-        spec, decision, explain(spec, arrays, decision, measured), counts=_counts(arrays), measured=measured
+        spec,
+        decision,
+        explain_events(spec, arrays, decision, least, upper=upper, alpha=rules.alpha),
+        counts=counts_of(arrays),
+        measured=measured_by(spec, seen, limits),
+        judge_defined=rules.judge_defined,
     )
 
 
-def _measured(spec: GateSpec, arrays: GateArrays, limits: Limits) -> Measured:
+def _events(y: FloatArray, arrays: GateArrays) -> int:
+    """Return how many instances have an event in any of their traces."""
+    return int(np.count_nonzero(y.reshape(-1, arrays.repeats).max(axis=1) > 0))
+
+
+def _decided(spec: GateSpec, arrays: GateArrays, limits: Limits, rules: Rules) -> GateResult:
+    decision = _compare(limits, bound(spec))
+    measured = measured_by(spec, exact_estimate(arrays), limits)
+    further = further_instances(spec, arrays, limits) if decision is Decision.INCONCLUSIVE else None
+    return gate_result(
+        spec,
+        decision,
+        explain(spec, arrays, decision, measured, further=further, judge_defined=rules.judge_defined),
+        counts=counts_of(arrays),
+        measured=measured,
+        further=further,
+        judge_defined=rules.judge_defined,
+        flips=flips_of(spec, arrays, float(limits.lower)),
+    )
+
+
+def measured_by(spec: GateSpec, estimate: Fraction | None, limits: Limits) -> Measured:
     """Return estimate and limits on the metric's own scale, where the lower limit may be the upper one of y."""
-    estimate = exact_estimate(arrays)
     interval, levels = (limits.lower, limits.upper), (limits.lower_error, limits.upper_error)
-    if spec.min is not None:
+    if turned(spec):
         interval, levels = interval[::-1], levels[::-1]
     return Measured(
         estimate=None if estimate is None else float(natural(spec, estimate)),
         interval=(float(natural(spec, interval[0])), float(natural(spec, interval[1]))),
         levels=levels,
+        method=limits.method,
     )
 
 
-def _counts(arrays: GateArrays) -> Counts:
+def counts_of(arrays: GateArrays) -> Counts:
+    """Return how many instances stand behind a gate."""
     return Counts(n=arrays.n, failed=arrays.failed, unjudged=arrays.unjudged)
+
+
+def flips_of(spec: GateSpec, arrays: GateArrays, lower: float) -> Flips | None:
+    """Return what changed against the release in use; pairs of several traces, or in clusters, have no p-value."""
+    if spec.max_drop is None:
+        return None
+    worse, better = (int(np.count_nonzero(arrays.judged & (arrays.y_pass == sign))) for sign in (1, -1))
+    independent = arrays.repeats == 1 and (spec.target is Target.BENCHMARK or not arrays.clustered)
+    return Flips(
+        worse=worse,
+        better=better,
+        p_worse=mcnemar_worse(worse, better) if independent else None,
+        regressed=lower > 0,
+    )
 
 
 def _compare(limits: Limits, threshold: Fraction) -> Decision:

@@ -8,6 +8,8 @@ import numpy as np
 from clinhallu_gate.config.thresholds import MEAN
 from clinhallu_gate.records import Instance
 from clinhallu_gate.stats.sample import IntArray
+from clinhallu_gate.stats.sequential import order_of
+from clinhallu_gate.vocabulary import Unit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,6 +23,8 @@ class Frame:
     """Code of (dataset, stratum)."""
     cluster: IntArray
     """Code of (dataset, cluster)."""
+    cluster_names: tuple[str, ...]
+    tags: tuple[tuple[str, ...], ...]
 
     @classmethod
     def of(cls, instances: Iterable[Instance]) -> "Frame":
@@ -32,6 +36,8 @@ class Frame:
             stratum_names=tuple(instance.stratum for instance in listed),
             stratum=_codes([(instance.dataset, instance.stratum) for instance in listed]),
             cluster=_codes([(instance.dataset, instance.cluster) for instance in listed]),
+            cluster_names=tuple(instance.cluster for instance in listed),
+            tags=tuple(instance.tags for instance in listed),
         )
 
     @property
@@ -41,6 +47,25 @@ class Frame:
         for dataset, stratum in zip(self.datasets, self.stratum_names, strict=True):
             found.setdefault(dataset, {})[stratum] = None
         return {dataset: tuple(names) for dataset, names in found.items()}
+
+    def drawn(self, seed: str, unit: Unit) -> IntArray:
+        """Return the positions of the instances in the order in which they are to be visited.
+
+        The order is random, follows from the seed and the names alone (``stats.sequential.order_of``), and keeps the
+        instances of one unit together; every prefix estimates the unweighted mean over strata.
+        """
+        pairs = self.stratum * (int(self.cluster.max(initial=0)) + 1) + self.cluster
+        code = np.arange(len(self.uids)) if unit is Unit.INSTANCE else pairs
+        first, of_unit = np.unique(code, return_index=True, return_inverse=True)[1:]
+        names = [self._unit_name(place, unit) for place in first]
+        rank = np.empty(len(names), np.int64)
+        rank[order_of(names, self.stratum[first], seed)] = np.arange(len(names))
+        return np.argsort(rank[of_unit], kind="stable").astype(np.int64)
+
+    def _unit_name(self, place: int, unit: Unit) -> str:
+        if unit is Unit.INSTANCE:
+            return self.uids[place]
+        return f"{self.datasets[place]}/{self.stratum_names[place]}/{self.cluster_names[place]}"
 
     def members(self, scope: str) -> IntArray:
         """Return the positions of the instances in ``scope``: ``mean``, a dataset's name or a stratum's name."""

@@ -1,12 +1,13 @@
 """The limits that face a threshold, on the scale on which larger is worse."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.gate.metrics import GateArrays
+from clinhallu_gate.gate.result import threshold_of
 from clinhallu_gate.stats import (
     Sample,
     lower_limit_of_difference,
@@ -14,11 +15,11 @@ from clinhallu_gate.stats import (
     upper_limit_of_difference,
     upper_limit_of_mean,
 )
-from clinhallu_gate.stats.sample import BoolArray, FloatArray
-from clinhallu_gate.vocabulary import Metric
+from clinhallu_gate.stats.sample import BoolArray, FloatArray, IntArray
+from clinhallu_gate.vocabulary import Method, Metric
 
 # Limits come from root search: a limit that equals the threshold may lie this much beside it.
-_TIE = Fraction(1, 10**12)
+TIE = Fraction(1, 10**12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Limits:
     upper_error: float
     tie: Fraction
     """Differences up to this are none; 0 for exact limits."""
+    method: Method
 
     def allows_pass(self, threshold: Fraction) -> bool:
         """Whether everything up to the upper limit is within the threshold."""
@@ -43,45 +45,71 @@ class Limits:
 
 def list_limits(arrays: GateArrays) -> Limits:
     """Return the limits for a complete list: no sampling error, only what is unjudged is open. Exact fractions."""
-    everything = np.ones(arrays.n, dtype=np.bool_)
-    lower = _exact_mean(arrays.y_fail, arrays, everything)
-    upper = _exact_mean(arrays.y_pass, arrays, everything)
+    everything = np.ones(arrays.y_pass.size, dtype=np.bool_)
+    lower = exact_mean(arrays.y_fail, arrays, everything)
+    upper = exact_mean(arrays.y_pass, arrays, everything)
     if lower is None or upper is None:
         raise ValueError("limits of an empty list")
-    return Limits(lower, 0.0, upper, 0.0, Fraction(0))
+    return Limits(lower, 0.0, upper, 0.0, Fraction(0), Method.COMPLETE_LIST)
 
 
 def sampling_limits(arrays: GateArrays, *, pass_error: float, fail_error: float, clustered: bool) -> Limits:
     """Return the limits for a sample: of patients (clustered), or of a list that was not asked as a whole."""
-    above = arrays.pass_side if clustered else _independent(arrays.pass_side)
-    below = arrays.fail_side if clustered else _independent(arrays.fail_side)
+    above = arrays.pass_side if clustered else _independent(arrays, arrays.pass_side)
+    below = arrays.fail_side if clustered else _independent(arrays, arrays.fail_side)
     upper = (upper_limit_of_difference if arrays.paired else upper_limit_of_mean)(above, pass_error)
     lower = (lower_limit_of_difference if arrays.paired else lower_limit_of_mean)(below, fail_error)
-    return Limits(Fraction(lower), fail_error, Fraction(upper), pass_error, _TIE)
+    plain = np.unique(above.cluster).size == above.n and np.unique(above.stratum).size == 1
+    if arrays.paired:
+        method = Method.TANGO if plain else Method.TANGO_CLUSTERED
+    else:
+        method = Method.CLOPPER_PEARSON if plain else Method.KORN_GRAUBARD
+    return Limits(Fraction(lower), fail_error, Fraction(upper), pass_error, TIE, method)
 
 
 def exact_estimate(arrays: GateArrays) -> Fraction | None:
     """Return the unweighted mean over strata of what is not unjudged; None if a stratum has nothing else."""
-    return _exact_mean(arrays.y_pass, arrays, arrays.judged)
+    return exact_mean(arrays.y_pass, arrays, arrays.judged)
 
 
 def natural(spec: GateSpec, y: Fraction) -> Fraction:
     """Translate between the metric's own scale and the one on which larger is worse; its own inverse."""
-    if spec.min is None:
+    if spec.max_drop is not None or not turned(spec):
         return y
     return -y if spec.metric is Metric.RECOVERY else 1 - y
 
 
-def _independent(sample: Sample) -> Sample:
-    return Sample(sample.y, sample.stratum, np.arange(sample.n, dtype=np.int64))
+def bound(spec: GateSpec) -> Fraction:
+    """Return the threshold on the scale on which larger is worse."""
+    ((_, value),) = threshold_of(spec).items()
+    return natural(spec, Fraction(str(value)))
 
 
-def _exact_mean(y: FloatArray, arrays: GateArrays, counted: BoolArray) -> Fraction | None:
-    strata = int(arrays.stratum.max(initial=-1)) + 1
-    n = np.bincount(arrays.stratum[counted], minlength=strata)
-    total = np.bincount(arrays.stratum[counted], y[counted], minlength=strata)
-    present = np.bincount(arrays.stratum, minlength=strata) > 0
-    if not present.any() or not n[present].all():
+def turned(spec: GateSpec) -> bool:
+    """Whether a larger value of the metric is better, so that its lower limit is the upper one of y."""
+    return spec.min is not None or (spec.metric is Metric.ANSWER_ACCURACY and spec.max_events is not None)
+
+
+def _independent(arrays: GateArrays, sample: Sample) -> Sample:
+    """Return the sample with every unit a cluster of its own: the traces of one instance are never independent."""
+    return replace(sample, cluster=arrays.units)
+
+
+def exact_mean(y: FloatArray, arrays: GateArrays, counted: BoolArray) -> Fraction | None:
+    """Return the unweighted mean over strata of the means over units; None if a stratum has nothing that counts."""
+    units = arrays.units
+    n = np.bincount(units[counted], minlength=units.max(initial=-1) + 1)
+    total = np.bincount(units[counted], y[counted], minlength=n.size)
+    stratum = np.zeros(n.size, np.int64)
+    stratum[units] = arrays.stratum
+    shares = [_mean_of_units(total[of], n[of]) for of in (stratum == code for code in np.unique(arrays.stratum))]
+    known = [share for share in shares if share is not None]
+    return sum(known, Fraction(0)) / len(known) if known and len(known) == len(shares) else None
+
+
+def _mean_of_units(total: FloatArray, n: IntArray) -> Fraction | None:
+    """Return the exact mean of ``total / n`` over the units of which something counts."""
+    if not n.any():
         return None
-    shares = [Fraction(int(t), int(k)) for t, k in zip(total[present], n[present], strict=True)]
-    return sum(shares, Fraction(0)) / len(shares)
+    summed = sum((Fraction(int(total[n == k].sum()), int(k)) for k in np.unique(n[n > 0])), Fraction(0))
+    return summed / int(np.count_nonzero(n))

@@ -1,7 +1,8 @@
 """From verdicts to the arrays that a gate is decided on."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import TypeAlias
 
 import numpy as np
@@ -11,7 +12,7 @@ from clinhallu_gate.errors import EvaluationFailed
 from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.records import Failed, Judged, NotAsked, Reading, Unjudged, Verdict
 from clinhallu_gate.stats.sample import BoolArray, FloatArray, IntArray, Sample
-from clinhallu_gate.vocabulary import ANSWER, METRIC_STAGE, Arm, Metric, NotAskedReason
+from clinhallu_gate.vocabulary import ANSWER, METRIC_STAGE, Arm, Metric, NotAskedReason, Unit, UnjudgedReason
 
 VerdictOf: TypeAlias = Callable[[str, Reading], Verdict]
 """Gives the verdict of an instance (by uid) and a reading."""
@@ -19,9 +20,10 @@ VerdictOf: TypeAlias = Callable[[str, Reading], Verdict]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GateArrays:
-    """What was seen in the scope of a gate, so that a larger y is worse; all arrays have shape (n,).
+    """What was seen in the scope of a gate, so that a larger y is worse.
 
-    A rate: y is 1 for bad (hallucinated, incorrect, or failed by the model), else 0. A recovery: y is -1, 0 or 1, the
+    All arrays have one entry per trace, shape (n * repeats,): the traces of an instance stand together. A rate: y is 1
+    for bad (hallucinated, incorrect, or failed by the model), else 0. A recovery or a drop: y is -1, 0 or 1, the
     difference of two bads in the direction that the gate guards against.
     """
 
@@ -36,26 +38,55 @@ class GateArrays:
     failed: int
     """Instances that count as bad because the model did not deliver."""
     paired: bool
+    unit: Unit = Unit.INSTANCE
+    repeats: int = 1
+    """Traces per instance."""
 
     @property
     def n(self) -> int:
         """Return the number of instances, unjudged ones among them."""
-        return self.y_pass.size
+        return self.y_pass.size // self.repeats
 
     @property
     def unjudged(self) -> int:
-        """Return the number of instances without a verdict."""
-        return self.n - int(np.count_nonzero(self.judged))
+        """Return the number of instances of which a verdict is missing."""
+        return self.n - int(np.count_nonzero(self.judged.reshape(-1, self.repeats).all(axis=1)))
+
+    @property
+    def clusters(self) -> int:
+        """Return the number of clusters: images or patients."""
+        return int(np.unique(self.cluster).size)
+
+    @property
+    def clustered(self) -> bool:
+        """Whether several instances share a cluster."""
+        return self.clusters < self.n
+
+    @property
+    def units(self) -> IntArray:
+        """Return the code of each entry's unit: what counts alike, and what is drawn."""
+        if self.unit is Unit.PATIENT:
+            pairs = self.stratum * (int(self.cluster.max(initial=0)) + 1) + self.cluster
+            codes: IntArray = np.unique(pairs, return_inverse=True)[1]
+            return codes
+        instances: IntArray = np.repeat(np.arange(self.n, dtype=np.int64), self.repeats)
+        return instances
 
     @property
     def pass_side(self) -> Sample:
         """Return the sample for the upper limit."""
-        return Sample(self.y_pass, self.stratum, self.cluster)
+        return self._sample(self.y_pass)
 
     @property
     def fail_side(self) -> Sample:
         """Return the sample for the lower limit."""
-        return Sample(self.y_fail, self.stratum, self.cluster)
+        return self._sample(self.y_fail)
+
+    def _sample(self, y: FloatArray) -> Sample:
+        if self.unit is Unit.INSTANCE:
+            return Sample(y, self.stratum, self.cluster)
+        units = self.units
+        return Sample(y, self.stratum, self.cluster, 1.0 / np.bincount(units)[units])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +106,12 @@ class _Bad:
     no_gold: int
 
 
+def members_of(spec: GateSpec, frame: Frame) -> IntArray:
+    """Return the positions of the instances that a gate speaks of, in order of the data."""
+    members = frame.members(spec.scope)
+    return members if spec.tag is None else members[[spec.tag in frame.tags[place] for place in members]]
+
+
 def readings(spec: GateSpec) -> tuple[Reading, ...]:
     """Return what has to be asked of every instance in the scope of the gate; a recovery reads two answers."""
     if spec.metric in METRIC_STAGE:
@@ -85,7 +122,13 @@ def readings(spec: GateSpec) -> tuple[Reading, ...]:
 
 
 def gate_arrays(
-    spec: GateSpec, frame: Frame, verdict_of: VerdictOf, baseline_of: VerdictOf | None = None
+    spec: GateSpec,
+    frame: Frame,
+    verdict_of: VerdictOf,
+    baseline_of: VerdictOf | None = None,
+    *,
+    members: IntArray | None = None,
+    repeats: int = 1,
 ) -> GateArrays | NotApplicable:
     """Return the arrays of a gate, or why it has none.
 
@@ -94,29 +137,47 @@ def gate_arrays(
         frame: the instances of the run.
         verdict_of: the verdicts of the run.
         baseline_of: those of the release in use, which ``max_drop`` compares with; what it lacks is unjudged there.
+        members: positions of the instances to lay out, in this order; by default all that the gate speaks of.
+        repeats: traces per instance.
 
     Raises ``EvaluationFailed`` if a verdict of the scope was not sought: a gate is never computed from a part.
     """
     if spec.max_drop is not None and baseline_of is None:
         return NotApplicable("no baseline run was given to compare with")
-    members = frame.members(spec.scope)
+    if members is None:
+        members = members_of(spec, frame)
     uids = [frame.uids[i] for i in members]
-    read = [_read(spec, reading, uids, verdict_of) for reading in readings(spec)]
+    read = [_read(spec, reading, uids, verdict_of, repeats) for reading in readings(spec)]
     if spec.max_drop is not None and baseline_of is not None:
-        read.append(_read(spec, readings(spec)[0], uids, baseline_of))
-    without = max(bad.no_gold for bad in read)
+        read.append(_read(spec, readings(spec)[0], uids, _sought(baseline_of), repeats))
+    without = max((bad.no_gold for bad in read), default=0)
     if without:
         return NotApplicable(f"{without} of {len(uids)} instances have no gold trace for it")
     least, most = (read[0].least, read[0].most) if len(read) == 1 else _difference(spec, read[0], read[1])
+    failed = np.any([bad.failed for bad in read], axis=0).reshape(-1, repeats).any(axis=1)
     return GateArrays(
         y_pass=most,
         y_fail=least,
         judged=np.all([bad.least == bad.most for bad in read], axis=0),
-        stratum=frame.stratum[members],
-        cluster=frame.cluster[members],
-        failed=int(np.count_nonzero(np.any([bad.failed for bad in read], axis=0))),
+        stratum=np.repeat(frame.stratum[members], repeats),
+        cluster=np.repeat(frame.cluster[members], repeats),
+        failed=int(np.count_nonzero(failed)),
         paired=len(read) > 1,
+        unit=spec.unit,
+        repeats=repeats,
     )
+
+
+def _sought(baseline_of: VerdictOf) -> VerdictOf:
+    """Return the verdicts of the release in use; what was not sought there is unjudged here."""
+
+    def verdict_of(uid: str, reading: Reading) -> Verdict:
+        verdict = baseline_of(uid, reading)
+        if isinstance(verdict, NotAsked) and verdict.reason is not NotAskedReason.NO_GOLD:
+            return Unjudged(UnjudgedReason.ENDPOINT_FAILED, "the baseline run did not ask for it")
+        return verdict
+
+    return verdict_of
 
 
 def _difference(spec: GateSpec, arm: _Bad, baseline: _Bad) -> tuple[FloatArray, FloatArray]:
@@ -126,11 +187,12 @@ def _difference(spec: GateSpec, arm: _Bad, baseline: _Bad) -> tuple[FloatArray, 
     return arm.least - baseline.most, arm.most - baseline.least
 
 
-def _read(spec: GateSpec, reading: Reading, uids: Sequence[str], verdict_of: VerdictOf) -> _Bad:
-    least, most, failed = np.zeros((3, len(uids)))
+def _read(spec: GateSpec, reading: Reading, uids: Sequence[str], verdict_of: VerdictOf, repeats: int) -> _Bad:
+    least, most, failed = np.zeros((3, len(uids) * repeats))
     no_gold = 0
-    for i, uid in enumerate(uids):
-        match verdict_of(uid, reading):
+    wanted = [replace(reading, repeat=k) for k in range(repeats)]
+    for i, (uid, each) in enumerate(product(uids, wanted)):
+        match verdict_of(uid, each):
             case Judged() as verdict:
                 least[i] = most[i] = verdict.bad
             case Failed():
@@ -138,9 +200,7 @@ def _read(spec: GateSpec, reading: Reading, uids: Sequence[str], verdict_of: Ver
             case Unjudged():
                 most[i] = 1.0
             case NotAsked(reason=NotAskedReason.NO_GOLD):
-                no_gold += 1
+                no_gold += each.repeat == 0
             case NotAsked():
-                raise EvaluationFailed(
-                    f"{spec.id}: {reading} of {uid} was not asked, and a gate needs its whole scope."
-                )
+                raise EvaluationFailed(f"{spec.id}: {each} of {uid} was not asked, and a gate needs its whole scope.")
     return _Bad(least, most, failed > 0, no_gold)

@@ -2,13 +2,45 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.records import Record
-from clinhallu_gate.vocabulary import Arm, Decision, Metric, Severity, Target
+from clinhallu_gate.vocabulary import Arm, Decision, Method, Metric, Severity, Target, Unit
 
-Bound: TypeAlias = Literal["max", "min", "max_drop"]
+Bound: TypeAlias = Literal["max", "min", "max_drop", "max_events"]
+
+
+class SequencePoint(Record):
+    """The confidence sequence of a gate after n units, on the metric's own scale."""
+
+    n: int
+    lower: float
+    upper: float
+
+
+class Flips(Record):
+    """A paired gate instance by instance: what changed against the release in use."""
+
+    worse: int
+    """Good there and bad here."""
+    better: int
+    """Bad there and good here."""
+    p_worse: float | None
+    """Exact one-sided McNemar: how likely so many worse ones were if worse and better were equally likely. It only
+    shows that something got worse, and decides nothing; None where pairs are not independent."""
+    regressed: bool
+    """Whether the lower limit of the drop is above 0: worse, whatever the margin."""
+
+
+class Adjusted(Record):
+    """A rate that rests on labels by people, of a random subset of the run."""
+
+    labels: int
+    weight: float
+    """What the judge's verdicts count beside the labels (lambda of PPI++); 0 for the labels alone."""
+    judge_defined: float | None
+    """The rate by the judge's verdicts alone."""
 
 
 class GateResult(Record):
@@ -29,12 +61,28 @@ class GateResult(Record):
     """One-sided error of the lower limit, then of the upper one: alpha on the side that a PASS needs, alpha divided by
     the number of blocking gates on the side that a FAIL needs; zeros where a complete list leaves no sampling error."""
     n: int
-    """Instances in the scope, failed and unjudged ones among them."""
+    """Instances that the decision rests on, failed and unjudged ones among them."""
     failed: int
     unjudged: int
     decision: Decision | None
     """None if the gate could not be completed: too much is unjudged."""
     reason: str
+    tag: str | None = None
+    """Only instances with this tag are counted."""
+    unit: Unit = Unit.INSTANCE
+    method: Method | None = None
+    """How the limits were found; None without limits."""
+    of: int | None = None
+    """Instances in the scope of a gate that was decided before all were asked; None if all were."""
+    further: int | None = None
+    """Further instances that would likely (4 times in 5) decide an open gate, if the rate stays; None if it is decided,
+    or if no number below a million would."""
+    judge_defined: bool = False
+    """Whether the rate is what a judge model says, held against no labels by people."""
+    confidence_sequence: tuple[SequencePoint, ...] = ()
+    """Of a gate that may be decided at any n."""
+    flips: Flips | None = None
+    adjusted: Adjusted | None = None
 
     @property
     def completed(self) -> bool:
@@ -44,11 +92,12 @@ class GateResult(Record):
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a gate reports beside its decision."""
+    """What a gate reports beside its decision, on the metric's own scale."""
 
     estimate: float | None = None
     interval: tuple[float, float] | None = None
     levels: tuple[float, float] | None = None
+    method: Method | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +116,7 @@ def gate_result(
     *,
     counts: Counts | None = None,
     measured: Measured | None = None,
+    **more: Any,  # noqa: ANN401 - further fields of the record, which checks them
 ) -> GateResult:
     """Return the result of a gate; by default one that counted and reports nothing."""
     counts, measured = counts or Counts(), measured or Measured()
@@ -86,10 +136,19 @@ def gate_result(
         unjudged=counts.unjudged,
         decision=decision,
         reason=reason,
+        tag=spec.tag,
+        unit=spec.unit,
+        method=measured.method,
+        **more,
     )
 
 
 def threshold_of(spec: GateSpec) -> dict[Bound, float]:
     """Return the one bound that the gate has."""
-    bounds: dict[Bound, float | None] = {"max": spec.max, "min": spec.min, "max_drop": spec.max_drop}
+    bounds: dict[Bound, float | None] = {
+        "max": spec.max,
+        "min": spec.min,
+        "max_drop": spec.max_drop,
+        "max_events": spec.max_events,
+    }
     return {name: value for name, value in bounds.items() if value is not None}

@@ -1,56 +1,126 @@
 """The plain sentence that says why a gate decided as it did."""
 
 import math
-
-import numpy as np
+from typing import Final
 
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.gate.metrics import GateArrays
 from clinhallu_gate.gate.result import Measured, threshold_of
-from clinhallu_gate.vocabulary import Decision, Target
+from clinhallu_gate.vocabulary import Decision, Method, Target
 
 # Below this many clusters the cluster-robust limits err too often: at a nominal .05, with 40 clusters of 8 and an
 # intra-cluster correlation of .3, in .075 to .114 of simulated samples, by the way in which clusters correlate.
 FEW_CLUSTERS = 50
+JUDGE_DEFINED: Final = "judge-defined: no labels by people stand behind it"
 
 
-def explain(spec: GateSpec, arrays: GateArrays, decision: Decision, measured: Measured) -> str:
-    """Return one sentence for people, without a full stop."""
-    estimate = "nothing could be measured" if measured.estimate is None else f"{measured.estimate:.3f} measured"
-    parts = [wanted(spec), f"{estimate}{_how_sure(spec, arrays, decision, measured)}"]
+def explain(
+    spec: GateSpec,
+    arrays: GateArrays,
+    decision: Decision,
+    measured: Measured,
+    *,
+    further: int | None = None,
+    judge_defined: bool = False,
+    of: int | None = None,
+) -> str:
+    """Return one sentence for people, without a full stop.
+
+    Args:
+        spec: the gate.
+        arrays: what it was decided on.
+        decision: what was decided.
+        measured: estimate and limits.
+        further: further instances that would likely decide it.
+        judge_defined: whether only a judge model says so.
+        of: instances in the scope, where the gate was decided before all were asked.
+    """
+    parts = [wanted(spec)]
+    if measured.method is Method.BETTING:
+        parts.append(_on_the_way(spec, arrays, decision, measured, of))
+    else:
+        estimate = "nothing could be measured" if measured.estimate is None else f"{measured.estimate:.3f} measured"
+        parts.append(f"{estimate}{_how_sure(spec, arrays, decision, measured)}")
     if arrays.unjudged:
         parts.append(f"{arrays.unjudged} unjudged are counted either way")
-    if _few_clusters(spec, arrays):
+    if _few_clusters(spec, arrays, measured):
         parts.append(f"with fewer than {FEW_CLUSTERS} independent clusters the limits may be somewhat too narrow")
+    if further is not None:
+        more = "instance" if further == 1 else "instances"
+        parts.append(f"roughly {rounded_up(further):,} further {more} would likely decide it, if the rate stays")
+    if judge_defined:
+        parts.append(JUDGE_DEFINED)
+    return "; ".join(parts)
+
+
+def explain_events(
+    spec: GateSpec, arrays: GateArrays, decision: Decision, events: int, *, upper: float, alpha: float
+) -> str:
+    """Return the sentence of a gate that counts events."""
+    seen = f"{events} of {arrays.n} instances tagged {spec.tag}" if events else f"none of {arrays.n} tagged {spec.tag}"
+    parts = [wanted(spec), seen]
+    if decision is Decision.PASS:
+        parts.append(f"at {100 * (1 - alpha):.4g} % confidence a rate of up to {_up(upper)} remains possible")
+    if arrays.unjudged:
+        parts.append(f"{arrays.unjudged} unjudged may each be one")
     return "; ".join(parts)
 
 
 def wanted(spec: GateSpec) -> str:
     """Return what the gate wants: ``at most 0.30 wanted``."""
     ((bound, value),) = threshold_of(spec).items()
+    if bound == "max_events":
+        return "no event wanted" if not value else f"at most {value:g} events wanted"
     words = {"max": "at most", "min": "at least", "max_drop": "a drop of at most"}[bound]
     return f"{words} {value if round(value, 2) != value else f'{value:.2f}'} wanted"
+
+
+def _on_the_way(spec: GateSpec, arrays: GateArrays, decision: Decision, measured: Measured, of: int | None) -> str:
+    """Say what a test that looks at any time found; the mean at the stop is no estimate, so none is told."""
+    if measured.interval is None or measured.levels is None:
+        return "nothing could be measured"
+    low, high = _down(measured.interval[0]), _up(measured.interval[1])
+    seen = f"after {arrays.n:,} of {of:,} instances" if of else f"after all {arrays.n:,} instances"
+    if decision is Decision.INCONCLUSIVE:
+        return f"{seen} {low} to {high} are possible"
+    return f"{seen} {_limit(spec, decision, measured, low, high)}"
 
 
 def _how_sure(spec: GateSpec, arrays: GateArrays, decision: Decision, measured: Measured) -> str:
     if measured.interval is None or measured.levels is None:
         return ""
     low, high = _down(measured.interval[0]), _up(measured.interval[1])
-    if spec.target is Target.BENCHMARK and not any(measured.levels):
+    if measured.method is Method.COMPLETE_LIST:
         return " on the complete list" + (f", {low} to {high} possible" if arrays.unjudged else "")
     if decision is Decision.INCONCLUSIVE:
         return f", but {arrays.n} instances leave {low} to {high} possible"
+    return f", and {_limit(spec, decision, measured, low, high)}"
+
+
+def _limit(spec: GateSpec, decision: Decision, measured: Measured, low: str, high: str) -> str:
+    """Return the limit that decided, with its confidence."""
+    levels = measured.levels or (0.0, 0.0)
     passed = decision is Decision.PASS
     if passed == (spec.min is None):
-        error, limit = measured.levels[1], f"{'no more' if passed else 'less'} than {high}"
-    else:
-        error, limit = measured.levels[0], f"{'no less' if passed else 'more'} than {low}"
-    return f", and at {100 * (1 - error):.4g} % confidence {limit}"
+        return f"at {_sure(levels[1])} confidence {'no more' if passed else 'less'} than {high}"
+    return f"at {_sure(levels[0])} confidence {'no less' if passed else 'more'} than {low}"
 
 
-def _few_clusters(spec: GateSpec, arrays: GateArrays) -> bool:
-    clusters = np.unique(arrays.cluster).size
-    return spec.target is Target.POPULATION and clusters < min(FEW_CLUSTERS, arrays.n)
+def _sure(error: float) -> str:
+    return f"{100 * (1 - error):.4g} %"
+
+
+def _few_clusters(spec: GateSpec, arrays: GateArrays, measured: Measured) -> bool:
+    """Whether the limits rest on a variance between few clusters; bets need none."""
+    if spec.target is not Target.POPULATION or measured.method is Method.BETTING:
+        return False
+    return arrays.clusters < min(FEW_CLUSTERS, arrays.n)
+
+
+def rounded_up(number: int) -> int:
+    """Return the number rounded up to two digits."""
+    step = int(10.0 ** max(len(str(number)) - 2, 0))
+    return math.ceil(number / step) * step
 
 
 def _down(value: float) -> str:

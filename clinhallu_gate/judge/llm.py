@@ -47,13 +47,17 @@ class LlmJudge:
         matched = match_answer(instance, text) if self.protocol.judge.match else None
         return matched or await self._ask(instance, ANSWER, text)
 
-    async def _ask(self, instance: Instance, part: Part, text: str) -> Verdict:
+    async def again(self, instance: Instance, part: Part, text: str) -> Verdict:
+        """Ask the same question once more, as if nobody had: how far the judge agrees with itself."""
+        return await self._ask(instance, part, text, first_sample=self.protocol.judge.tries)
+
+    async def _ask(self, instance: Instance, part: Part, text: str, *, first_sample: int = 0) -> Verdict:
         if part == Stage.VISUAL_RECOGNITION and not instance.images:
             return Unjudged(UnjudgedReason.JUDGE_FAILED, "there is no image to judge a description by")
         request = judge_request(self.protocol, instance, part, text, chat_template_kwargs=self.template_kwargs)
         verdict: Verdict = Unjudged(UnjudgedReason.JUDGE_FAILED, "not asked")
         for sample in range(self.protocol.judge.tries):
-            reply = await self.engine.ask(self._call(instance, part, request, sample))
+            reply = await self.engine.ask(self._call(instance, part, request, first_sample + sample))
             if not isinstance(reply, Completion):
                 return Unjudged(UnjudgedReason.JUDGE_FAILED, reply.detail)
             verdict = self._read(part, reply)

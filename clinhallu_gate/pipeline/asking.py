@@ -1,17 +1,18 @@
 """Ask the model and the judge all that a plan needs: engines over endpoints and store, in one asyncio loop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, suppress
+from itertools import repeat
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from clinhallu_gate.engine.core import Engine
 from clinhallu_gate.engine.endpoint import HttpEndpoint
 from clinhallu_gate.engine.limiter import Limits
 from clinhallu_gate.engine.window import each
 from clinhallu_gate.errors import EvaluationFailed
-from clinhallu_gate.events import Listener, PhaseBegan
+from clinhallu_gate.events import GatesDecided, Listener, PhaseBegan
 from clinhallu_gate.hosting.host import ModelHost
 from clinhallu_gate.judge.examination import Examination
 from clinhallu_gate.judge.llm import LlmJudge
@@ -23,6 +24,8 @@ from clinhallu_gate.pipeline.hosts import Hosts, Listeners
 from clinhallu_gate.pipeline.plan import Plan
 from clinhallu_gate.pipeline.prepare import Prepared
 from clinhallu_gate.pipeline.recorded import NoJudge, Recorded
+from clinhallu_gate.pipeline.retest import retest_judge
+from clinhallu_gate.pipeline.stopping import Chunk, Stopping, sizes_in_turn
 from clinhallu_gate.ports import Endpoint, Judge
 from clinhallu_gate.records import Call, Completion, Instance, Reading
 from clinhallu_gate.results import Results
@@ -30,20 +33,33 @@ from clinhallu_gate.store.sqlite import SqliteStore
 
 #: Instances in flight: enough to keep a server's batch full, few enough that an image's arms stay adjacent.
 WINDOW: Final = 64
+#: Instances between two looks, where evaluation may end early: two such chunks are in flight, so the server never waits
+#: for a look, and no more than these two are asked in vain.
+CHUNK: Final = WINDOW // 2
+Work: TypeAlias = list[tuple[Instance, frozenset[Reading]]]
 
 
 class Asking:
     """One evaluation: what it needs is opened when it begins and closed at its end."""
 
-    def __init__(self, plan: Plan, prepared: Prepared, results: Results, *, hosts: Hosts, tell: Listeners) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        prepared: Prepared,
+        results: Results,
+        *,
+        hosts: Hosts,
+        tell: Listeners,
+        stopping: Stopping | None = None,
+    ) -> None:
+        self._plan = plan
+        self._stopping = stopping
         self._prepared = prepared
         self._hosts = hosts
         self._tell = tell
         self._results = results
-        self._work = work_of(plan, results)
-        self._traces = plan.traces(prepared.protocol)
-        self._judgements = sum(len(wanted) for _, wanted in self._work)
         self._stores: dict[Path, SqliteStore] = {}
+        self._hosted: dict[ModelHost, list[HostedEndpoint]] = {}
         self._stack = AsyncExitStack()
 
     async def run(self, examined: Callable[[Examination], None], *, examine: bool) -> None:
@@ -57,14 +73,12 @@ class Asking:
             EvaluationFailed: A server died or cannot be used, the judge is unfit, or the store cannot be written.
         """
         async with self._stack:
-            judge = await self._judge()
             recorded = self._prepared.recorded
             if recorded is not None:
-                await self._judge_what_is_open(recorded, judge, examined, examine=examine)
+                await self._judge_what_is_open(recorded, await self._judge(), examined, examine=examine)
             else:
-                await self._ask_model(judge, examined, examine=examine)
-            if self._hosts.judge is not None:
-                await asyncio.to_thread(self._hosts.judge.release)
+                await self._ask_model(await self._judge(), examined, examine=examine)
+            await self._step_down(self._hosts.judge)
 
     async def _ask_model(self, judge: Judge, examined: Callable[[Examination], None], *, examine: bool) -> None:
         evaluator = Evaluator(
@@ -76,27 +90,75 @@ class Asking:
             results=self._results,
         )
         if self._in_turn:
-            await self._each("traces", self._traces, evaluator.traces)
-            await asyncio.to_thread(self._hosts.model.release)  # type: ignore[union-attr]  # in turn: it is hosted
-        if examine:
-            await self._examine(judge, examined)
-        if self._in_turn:
-            await self._each("judgements", self._judgements, evaluator.verdicts)
-        elif self._prepared.judge_model is not None:
-            await self._each("traces and judgements", self._traces + self._judgements, evaluator.both)
+            await self._take_turns(evaluator, lambda: self._examine(judge, examined, wanted=examine))
         else:
-            await self._each("traces", self._traces, evaluator.both)
+            await self._examine(judge, examined, wanted=examine)
+            await self._side_by_side(evaluator)
+        if self._prepared.options.repeats > 1 and isinstance(judge, LlmJudge):
+            self._results.retest = await retest_judge(judge, self._results, seed=self._prepared.order_seed)
+
+    async def _take_turns(self, evaluator: Evaluator, examine: Callable[[], Awaitable[None]]) -> None:
+        """Have the model write all traces of a chunk before the judge comes up; without early stopping there is one."""
+        sizes = sizes_in_turn(len(self._plan.readings)) if self._stopping else (len(self._plan.readings),)
+        for number, chunk in enumerate(self._chunks(sizes)):
+            if number:
+                await self._step_down(self._hosts.judge)
+            work = work_of(chunk.wanted, self._results)
+            await self._each("traces", Plan(chunk.wanted).traces(self._prepared.protocol), work, evaluator.traces)
+            await self._step_down(self._hosts.model)
+            if not number:
+                await examine()
+            await self._each("judgements", _judgements(work), work, evaluator.verdicts)
+            self._look(chunk)
+
+    async def _side_by_side(self, evaluator: Evaluator) -> None:
+        """Have traces judged as they come; the gates look at a chunk while the next one is in flight."""
+        work = work_of(self._plan.readings, self._results)
+        name, total = "traces", self._plan.traces(self._prepared.protocol)
+        if self._prepared.judge_model is not None:
+            name, total = "traces and judgements", total + _judgements(work)
+        if self._stopping is None:
+            await self._each(name, total, work, evaluator.both)
+            return
+        self._tell.model(PhaseBegan(name, total))
+        async with asyncio.TaskGroup() as group:
+            before: tuple[Chunk, asyncio.Task[None]] | None = None
+            for chunk in self._chunks(repeat(CHUNK)):
+                work = work_of(chunk.wanted, self._results)
+                task = group.create_task(each(work, lambda item: evaluator.both(*item), window=CHUNK))
+                if before is not None:
+                    await before[1]
+                    self._look(before[0])
+                before = chunk, task
+            if before is not None:
+                await before[1]
+                self._look(before[0])
+
+    def _chunks(self, sizes: Iterable[int]) -> Iterator[Chunk]:
+        """Yield what is asked together: what open gates need, or without early stopping all of the plan."""
+        if self._stopping is None:
+            yield Chunk(dict(self._plan.readings), 0)
+            return
+        for size in sizes:
+            chunk = self._stopping.chunk(size)
+            if chunk is None:
+                return
+            yield chunk
+
+    def _look(self, chunk: Chunk) -> None:
+        if self._stopping is not None:
+            self._stopping.look(chunk)
+            gates = len(self._stopping.watches)
+            self._tell.model(GatesDecided(gates - self._stopping.open, gates))
 
     async def _judge_what_is_open(
         self, recorded: Recorded, judge: Judge, examined: Callable[[Examination], None], *, examine: bool
     ) -> None:
         """Have a judge say what the result tree does not; one that is not asked need not show anything."""
-        opened = [(instance, wanted & recorded.open_of(instance.uid)) for instance, wanted in self._work]
-        self._work = [(instance, wanted) for instance, wanted in opened if wanted]
-        if examine and not isinstance(judge, NoJudge):
-            await self._examine(judge, examined)
-        total = sum(len(wanted) for _, wanted in self._work)
-        await self._each("judgements", total, lambda *item: recorded.judge_open(judge, *item))
+        opened = {uid: wanted & recorded.open_of(uid) for uid, wanted in self._plan.readings.items()}
+        work = work_of({uid: wanted for uid, wanted in opened.items() if wanted}, self._results)
+        await self._examine(judge, examined, wanted=examine and not isinstance(judge, NoJudge))
+        await self._each("judgements", _judgements(work), work, lambda *item: recorded.judge_open(judge, *item))
 
     @property
     def _in_turn(self) -> bool:
@@ -105,12 +167,21 @@ class Asking:
         return both and not self._prepared.options.judge_beside
 
     async def _each(
-        self, name: str, total: int, work: Callable[[Instance, frozenset[Reading]], Awaitable[None]]
+        self, name: str, total: int, work: Work, do: Callable[[Instance, frozenset[Reading]], Awaitable[None]]
     ) -> None:
         self._tell.model(PhaseBegan(name, total))
-        await each(self._work, lambda item: work(*item), window=WINDOW)
+        await each(work, lambda item: do(*item), window=WINDOW)
 
-    async def _examine(self, judge: Judge, examined: Callable[[Examination], None]) -> None:
+    async def _step_down(self, host: ModelHost | None) -> None:
+        """End the server of ``host``, so that its memory is free; the next call to it starts another."""
+        if host is not None:
+            for endpoint in self._hosted.get(host, ()):
+                await endpoint.forget()
+            await asyncio.to_thread(host.release)
+
+    async def _examine(self, judge: Judge, examined: Callable[[Examination], None], *, wanted: bool) -> None:
+        if not wanted:
+            return
         examination = await examine_judge(self._prepared, judge, tell=self._tell.judge)
         examined(examination)
         demand_fit(self._prepared.judge, examination)
@@ -132,6 +203,8 @@ class Asking:
         endpoints = _endpoints(asked, host, timeout_s=options.call_timeout_s)
         for endpoint in endpoints:
             self._stack.push_async_callback(endpoint.close)
+            if host is not None and isinstance(endpoint, HostedEndpoint):
+                self._hosted.setdefault(host, []).append(endpoint)
         engine = Engine(
             endpoints,
             self._store(self._prepared.store_of(asked)),
@@ -181,6 +254,11 @@ class HostedEndpoint(Endpoint):
             raise
         return HttpEndpoint(server.base_url, server.model, timeout_s=self._timeout_s)
 
+    async def forget(self) -> None:
+        """Close the connections to a server that is to end; the next call waits for another."""
+        await self.close()
+        self._ready = None
+
     async def close(self) -> None:
         """Close the connections; the server stays its host's to stop."""
         if self._ready is None:
@@ -188,3 +266,7 @@ class HostedEndpoint(Endpoint):
         self._ready.cancel()  # no effect once the server is up
         with suppress(asyncio.CancelledError, EvaluationFailed):
             await (await self._ready).close()
+
+
+def _judgements(work: Work) -> int:
+    return sum(len(wanted) for _, wanted in work)

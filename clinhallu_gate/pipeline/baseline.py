@@ -1,9 +1,9 @@
 """The run of the release in use: whether this run may be compared with it, and its verdicts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,7 +17,7 @@ from clinhallu_gate.report.decision import DecisionDocument, load
 from clinhallu_gate.tree.evidence import verdict_of_row
 from clinhallu_gate.vocabulary import UnjudgedReason
 
-_COLUMNS: Final = ["dataset", "id", "arm", "part", "kind", "outcome", "reason"]
+_COLUMNS: Final = ["dataset", "id", "arm", "part", "kind", "outcome", "reason", "repeat"]
 _LACKING: Final = Unjudged(UnjudgedReason.ENDPOINT_FAILED, "the baseline run has no verdict on it")
 
 
@@ -29,8 +29,10 @@ class JudgedBy:
     sha256: str | None
 
 
-def check_baseline(run: Path, *, protocol: Protocol, datasets: Sequence[Dataset], judge: JudgedBy) -> DecisionDocument:
-    """Return the baseline's decision. Raises ``BadInput`` if protocol, data or judge differ, saying which."""
+def check_baseline(
+    run: Path, *, protocol: Protocol, datasets: Sequence[Dataset], judge: JudgedBy, repeats: int = 1
+) -> DecisionDocument:
+    """Return the baseline's decision. Raises ``BadInput`` if protocol, data, judge or repeats differ, saying which."""
     if not (run / "decision.json").is_file():
         raise BadInput(f"--baseline: {run} is not the folder of a finished run (it has no decision.json).")
     document = load(run / "decision.json")
@@ -49,18 +51,24 @@ def check_baseline(run: Path, *, protocol: Protocol, datasets: Sequence[Dataset]
         raise BadInput(f"--baseline: {run} was judged by {document.judge!r}, not by {judge.name!r}.")
     if document.judge_sha256 != judge.sha256:
         raise BadInput(f"--baseline: {run} was judged by another revision of {judge.name!r}, or one that is not known.")
+    if document.repeats != repeats:
+        raise BadInput(f"--baseline: {run} has --repeats {document.repeats}, not {repeats}.")
     return document
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str, str, int]:
+    return f"{row['dataset']}/{row['id']}", row["arm"], row["part"], row["repeat"]
 
 
 def baseline_verdicts(run: Path) -> VerdictOf:
     """Return the verdicts of a run; what it lacks is unjudged there. Raises ``BadInput`` if it has none to read."""
     try:
         rows = pq.read_table(run / "results.parquet", columns=_COLUMNS).to_pylist()
-        found = {(f"{row['dataset']}/{row['id']}", f"{row['arm']}:{row['part']}"): verdict_of_row(row) for row in rows}
+        found = {_key(row): verdict_of_row(row) for row in rows}
     except (OSError, ValueError, LookupError, pa.ArrowException) as error:
         raise BadInput(f"--baseline: {run} has no results to compare with: {' '.join(str(error).split())}.") from None
 
     def verdict_of(uid: str, reading: Reading) -> Verdict:
-        return found.get((uid, str(reading)), _LACKING)
+        return found.get((uid, str(reading.arm), str(reading.part), reading.repeat), _LACKING)
 
     return verdict_of

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clinhallu_gate.address import address
-from clinhallu_gate.pipeline.plan import Plan, arms_needed
+from clinhallu_gate.pipeline.plan import traces_needed
 from clinhallu_gate.ports import Asks, Judge
 from clinhallu_gate.protocol.render import chat_request
 from clinhallu_gate.protocol.spec import Protocol
@@ -25,7 +25,7 @@ from clinhallu_gate.records import (
     Unjudged,
     Verdict,
 )
-from clinhallu_gate.results import CallCost, Results, TraceRecord
+from clinhallu_gate.results import CallCost, Results, TraceOf, TraceRecord
 from clinhallu_gate.trace import parse
 from clinhallu_gate.tree.cot import API_FAILED, INVALID, failed_record, trace_record
 from clinhallu_gate.vocabulary import ANSWER, Arm, FailReason, NotAskedReason, Stage, UnjudgedReason
@@ -45,7 +45,7 @@ class Evaluator:
     """Digest of the model's identity."""
     template_kwargs: Mapping[str, object]
     results: Results
-    _outcomes: dict[str, dict[Arm, ArmOutcome]] = field(default_factory=dict)
+    _outcomes: dict[str, dict[TraceOf, ArmOutcome]] = field(default_factory=dict)
     """By instance, until its verdicts are there."""
 
     @property
@@ -55,20 +55,23 @@ class Evaluator:
 
     async def traces(self, instance: Instance, wanted: frozenset[Reading]) -> None:
         """Obtain the traces that the ``wanted`` readings of ``instance`` are read from."""
-        tasks: dict[Arm, asyncio.Task[ArmOutcome]] = {}
+        tasks: dict[TraceOf, asyncio.Task[ArmOutcome]] = {}
         async with asyncio.TaskGroup() as group:
-            for arm in arms_needed(self.protocol, wanted):
-                waits_for = self.protocol.waits_for(arm)
-                upstream = tasks[waits_for] if waits_for else None
-                tasks[arm] = group.create_task(self._arm(instance, arm, upstream))
-        self._outcomes[instance.uid] = {arm: task.result() for arm, task in tasks.items()}
+            for trace in traces_needed(self.protocol, wanted):
+                waits_for = self.protocol.waits_for(trace.arm)
+                upstream = tasks[TraceOf(waits_for, trace.repeat)] if waits_for else None
+                tasks[trace] = group.create_task(self._arm(instance, trace, upstream))
+        self._outcomes[instance.uid] = {trace: task.result() for trace, task in tasks.items()}
 
     async def verdicts(self, instance: Instance, wanted: frozenset[Reading]) -> None:
         """Seek the ``wanted`` verdicts on the traces of ``instance`` and put them into the results."""
         outcomes = self._outcomes.pop(instance.uid)
         readings = sorted(wanted, key=str)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._verdict(instance, reading, outcomes[reading.arm])) for reading in readings]
+            tasks = [
+                group.create_task(self._verdict(instance, reading, outcomes[TraceOf(reading.arm, reading.repeat)]))
+                for reading in readings
+            ]
         found = self.results.found[instance.uid]
         found.verdicts.update((reading, task.result()) for reading, task in zip(readings, tasks, strict=True))
 
@@ -77,45 +80,50 @@ class Evaluator:
         await self.traces(instance, wanted)
         await self.verdicts(instance, wanted)
 
-    async def _arm(self, instance: Instance, arm: Arm, upstream: "asyncio.Task[ArmOutcome] | None") -> ArmOutcome:
-        given = self._given(instance, arm, await upstream if upstream else None)
-        found = self.results.found[instance.uid]
+    async def _arm(self, instance: Instance, trace: TraceOf, upstream: "asyncio.Task[ArmOutcome] | None") -> ArmOutcome:
+        given = self._given(instance, trace.arm, await upstream if upstream else None)
         if not isinstance(given, dict):
             if not isinstance(given, NotAsked):
-                found.traces[arm] = failed_record({}, status=INVALID if isinstance(given, Failed) else API_FAILED)
+                status = INVALID if isinstance(given, Failed) else API_FAILED
+                self._remember(instance, trace, failed_record({}, status=status))
             return given
-        request = chat_request(self.protocol, instance, arm, given, chat_template_kwargs=self.template_kwargs)
-        drawn = await self._draw(instance, arm, given, request)
+        request = chat_request(self.protocol, instance, trace.arm, given, chat_template_kwargs=self.template_kwargs)
+        drawn = await self._draw(instance, trace, given, request)
         if not isinstance(drawn, list):
-            found.traces[arm] = failed_record(given)
+            self._remember(instance, trace, failed_record(given))
             return Unjudged(UnjudgedReason.ENDPOINT_FAILED, drawn.detail)
-        return self._keep(instance, arm, given, drawn)
+        return self._keep(instance, trace, given, drawn)
 
     async def _draw(
-        self, instance: Instance, arm: Arm, given: Mapping[Stage, str], request: ChatRequest
+        self, instance: Instance, trace: TraceOf, given: Mapping[Stage, str], request: ChatRequest
     ) -> list[Completion] | CallFailure:
         """Return the replies that were drawn: one, or as many as the protocol allows until a trace is whole."""
         drawn: list[Completion] = []
         while True:
-            key = address(self.context, request, sample=len(drawn))
-            reply = await self.engine.ask(Call(key, f"{instance.uid} {arm}", instance.images[0].sha256, request))
+            key = address(self.context, request, sample=trace.repeat * self.protocol.tries + len(drawn))
+            label = f"{instance.uid} {trace.arm}{f' #{trace.repeat}' if trace.repeat else ''}"
+            reply = await self.engine.ask(Call(key, label, instance.images[0].sha256, request))
             if not isinstance(reply, Completion):
                 return reply
             drawn.append(reply)
-            if len(drawn) == self.protocol.tries or self._record(arm, given, drawn).valid:
+            if len(drawn) == self.protocol.tries or self._record(trace.arm, given, drawn).valid:
                 return drawn
 
-    def _keep(self, instance: Instance, arm: Arm, given: Mapping[Stage, str], drawn: Sequence[Completion]) -> Trace:
+    def _keep(self, instance: Instance, of: TraceOf, given: Mapping[Stage, str], drawn: Sequence[Completion]) -> Trace:
         """Put the last reply into the results, at the cost of all."""
-        reply = drawn[-1]
-        trace = parse(self.protocol, arm, reply)
+        trace = parse(self.protocol, of.arm, drawn[-1])
         found = self.results.found[instance.uid]
-        found.costs[arm] = _cost(drawn)
-        found.traces[arm] = self._record(arm, given, drawn)
+        found.costs[of] = _cost(drawn)
+        self._remember(instance, of, self._record(of.arm, given, drawn))
         for part, text in trace.parts.items():
             if isinstance(text, str):
-                found.texts[Reading(arm, part)] = text
+                found.texts[Reading(of.arm, part, of.repeat)] = text
         return trace
+
+    def _remember(self, instance: Instance, of: TraceOf, record: TraceRecord) -> None:
+        """Keep what lies behind the texts, of the first trace of an arm: the benchmark's files hold one."""
+        if of.repeat == 0:
+            self.results.found[instance.uid].traces[of.arm] = record
 
     def _record(self, arm: Arm, given: Mapping[Stage, str], drawn: Sequence[Completion]) -> TraceRecord:
         """Return what was drawn, with what the benchmark's own rule says of it."""
@@ -172,7 +180,7 @@ def _cost(drawn: Sequence[Completion]) -> CallCost:
     )
 
 
-def work_of(plan: Plan, results: Results) -> list[tuple[Instance, frozenset[Reading]]]:
-    """Return the plan's instances with their readings, instances of one cluster together."""
-    chosen = [(results.by_uid[uid], readings) for uid, readings in plan.readings.items()]
+def work_of(wanted: Mapping[str, frozenset[Reading]], results: Results) -> list[tuple[Instance, frozenset[Reading]]]:
+    """Return the instances (by uid) with their readings, instances of one cluster together."""
+    chosen = [(results.by_uid[uid], readings) for uid, readings in wanted.items()]
     return sorted(chosen, key=lambda item: (item[0].dataset, item[0].cluster))

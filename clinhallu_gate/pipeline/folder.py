@@ -22,21 +22,24 @@ from clinhallu_gate.report import decision
 from clinhallu_gate.report.context import DataSource, RunContext
 from clinhallu_gate.report.html import render_html
 from clinhallu_gate.report.model import ReportView
+from clinhallu_gate.report.noise import noise_of
 from clinhallu_gate.report.summary import summary_markdown
 from clinhallu_gate.report.view import report_view
-from clinhallu_gate.results import Results
+from clinhallu_gate.results import Results, TraceOf
 from clinhallu_gate.scoring import paper_scoring, strict_scoring
 from clinhallu_gate.tree.evidence import About, about_tree, write_evidence
 
 #: Rows that were left out are named in the report up to this number.
 _NAMED: Final = 10
-#: Columns of ``results.parquet``: one row per instance, arm and part.
+#: Columns of ``results.parquet``: one row per instance, arm, part and repeat; ``baseline`` is what the release in use
+#: came to: an outcome, or the kind of a verdict without one.
 SCHEMA: Final = pa.schema(
     [
         *((name, pa.string()) for name in ("dataset", "id", "stratum", "cluster", "question_type", "arm", "part")),
         *((name, pa.string()) for name in ("kind", "outcome", "reason", "text")),
         ("latency_s", pa.float64()),
-        *((name, pa.int64()) for name in ("prompt_tokens", "completion_tokens", "cached_tokens")),
+        *((name, pa.int64()) for name in ("prompt_tokens", "completion_tokens", "cached_tokens", "repeat")),
+        ("baseline", pa.string()),
     ]
 )
 
@@ -123,15 +126,33 @@ def _beside(run: Run) -> decision.Beside:
     """Return what was found beside the gates; without gates a part was asked, by a judge that had to show nothing."""
     labels = run.prepared.labels
     agreed = agreement(labels, run.results.verdict) if labels else None
+    stopped, repeats = _stopped(run), run.prepared.options.repeats
     if run.failure or not run.selected:
-        return decision.Beside(examination=run.examination, agreement=agreed)
+        return decision.Beside(examination=run.examination, agreement=agreed, early_stop=stopped, repeats=repeats)
     return decision.Beside(
-        scorings={"paper": paper_scoring(run.results).as_dict(), "strict": strict_scoring(run.results).as_dict()},
+        scorings=_scorings(run),
+        repeats=repeats,
+        early_stop=stopped,
+        noise=noise_of(run.results, repeats),
         recorded=run.prepared.recorded is not None,
         examination=run.examination,
         agreement=agreed,
         placement=placement_of(run.prepared, run.results),
     )
+
+
+def _stopped(run: Run) -> decision.Stopped | None:
+    if run.stopping is None:
+        return None
+    of = len(run.prepared.instances)
+    return decision.Stopped(seed=run.prepared.order_seed, asked=of - run.skipped.instances, of=of)
+
+
+def _scorings(run: Run) -> dict[str, Any]:
+    """Return both scorings; none of a part that was stopped at a good moment, as its means are no estimates."""
+    if run.skipped.verdicts:
+        return {}
+    return {"paper": paper_scoring(run.results).as_dict(), "strict": strict_scoring(run.results).as_dict()}
 
 
 def _context(run: Run) -> RunContext:
@@ -148,9 +169,11 @@ def _context(run: Run) -> RunContext:
         protocol=prepared.protocol.name,
         data=_sources(prepared),
         machine=", ".join(machine().values()),
+        alpha=prepared.rules.alpha,
+        blocking_gates=prepared.rules.blocking_gates,
         calls_made=run.tally.made,
         calls_from_store=run.tally.from_store,
-        notes=tuple(_notes(prepared)),
+        notes=(*_notes_on_stop(run), *_notes(prepared)),
         rationale={spec.id: spec.rationale for spec in prepared.gates if spec.rationale},
         partial=not prepared.complete,
         not_selected=tuple(spec.id for spec in prepared.gates if spec.blocking and spec.id not in selected),
@@ -172,6 +195,15 @@ def _notes(prepared: Prepared) -> list[str]:
     }
     notes = [note for note, holds in found.items() if holds]
     return [*notes, *_notes_on_rows(prepared), *_notes_on_judge(prepared)]
+
+
+def _notes_on_stop(run: Run) -> Iterator[str]:
+    stopped = _stopped(run)
+    if stopped is not None:
+        yield (
+            f"early stopping: {stopped.asked:,} of {stopped.of:,} instances were asked, in a random order that "
+            f"follows from data and weights ({stopped.seed[:12]}); the mean at a stop is no estimate, so none is shown"
+        )
 
 
 def _notes_on_rows(prepared: Prepared) -> Iterator[str]:
@@ -224,7 +256,9 @@ def results_table(results: Results) -> pa.Table:
 
 
 def _row(results: Results, instance: Instance, reading: Reading, verdict: Verdict) -> Mapping[str, Any]:
-    cost = results.found[instance.uid].costs.get(reading.arm)
+    found = results.found[instance.uid]
+    cost = found.costs.get(TraceOf(reading.arm, reading.repeat))
+    before = found.baseline.get(reading)
     detail = "" if isinstance(verdict, Judged) else verdict.detail
     reason = verdict.reason if not detail else f"{verdict.reason}: {detail}"
     return {
@@ -238,9 +272,11 @@ def _row(results: Results, instance: Instance, reading: Reading, verdict: Verdic
         "kind": verdict.kind,
         "outcome": str(verdict.outcome) if isinstance(verdict, Judged) else None,
         "reason": str(reason),
-        "text": results.text(instance.uid, reading.arm, reading.part),
+        "text": found.texts.get(reading),
         "latency_s": cost.latency_s if cost else None,
         "prompt_tokens": cost.prompt_tokens if cost else None,
         "completion_tokens": cost.completion_tokens if cost else None,
         "cached_tokens": cost.cached_tokens if cost else None,
+        "repeat": reading.repeat,
+        "baseline": str(before.outcome) if isinstance(before, Judged) else before.kind if before else None,
     }

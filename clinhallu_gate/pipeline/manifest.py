@@ -47,6 +47,10 @@ class Manifest(Record):
     limit: int | None
     seed: str
     """Of the random order; a function of the data alone, so that nobody chooses it."""
+    order_seed: str
+    """Of the order in which instances are visited where evaluation may end early: a function of data and weights."""
+    early_stop: bool
+    repeats: int
     store: str
     fresh: bool
     no_decision: bool
@@ -78,6 +82,9 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         instances=len(prepared.instances),
         limit=options.limit,
         seed=prepared.seed,
+        order_seed=prepared.order_seed,
+        early_stop=prepared.early_stop,
+        repeats=options.repeats,
         store=prepared.options.short(prepared.store_of(prepared.model)),
         fresh=options.fresh,
         no_decision=options.no_decision,

@@ -26,6 +26,10 @@ class RunOptions:
     thresholds: Path | None = None
     baseline: Path | None = None
     limit: int | None = None
+    repeats: int = 1
+    """Traces per instance and arm."""
+    no_early_stop: bool = False
+    """Ask every instance, whatever the thresholds file says."""
     run_dir: Path | None = None
     store: Path | None = None
     fresh: bool = False

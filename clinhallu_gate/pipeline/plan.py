@@ -1,15 +1,15 @@
 """What the selected tests need: which readings of which instances."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gate.frame import Frame
-from clinhallu_gate.gate.metrics import readings
+from clinhallu_gate.gate.metrics import members_of, readings
 from clinhallu_gate.protocol.spec import Protocol
 from clinhallu_gate.records import Reading
-from clinhallu_gate.vocabulary import Arm
+from clinhallu_gate.results import TraceOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,13 @@ class Plan:
 
     def traces(self, protocol: Protocol) -> int:
         """Return how many traces these readings need."""
-        return sum(len(arms_needed(protocol, wanted)) for wanted in self.readings.values())
+        return sum(len(traces_needed(protocol, wanted)) for wanted in self.readings.values())
 
 
-def make_plan(protocol: Protocol, frame: Frame, gates: Sequence[GateSpec], wanted: Iterable[Wanted]) -> Plan:
-    """Return what ``gates`` need: all instances of their scopes; without gates, what the instance tests want.
+def make_plan(
+    protocol: Protocol, frame: Frame, gates: Sequence[GateSpec], wanted: Iterable[Wanted], *, repeats: int = 1
+) -> Plan:
+    """Return what ``gates`` need: all instances of their scopes, ``repeats`` times; else what instance tests want.
 
     So selecting a few instance tests is cheap, and a gate is never computed from a part.
 
@@ -46,16 +48,24 @@ def make_plan(protocol: Protocol, frame: Frame, gates: Sequence[GateSpec], wante
             raise BadInput(f"--protocol: {protocol.name!r} asks for no {reading.part} in arm {reading.arm}.")
     needs: dict[str, set[Reading]] = {uid: set() for uid in frame.uids}
     for gate in gates:
-        for place in frame.members(gate.scope):
-            needs[frame.uids[place]].update(readings(gate))
+        every = repeated(readings(gate), repeats)
+        for place in members_of(gate, frame):
+            needs[frame.uids[place]].update(every)
     if not gates:
         for item in wanted:
             needs[item.uid].add(item.reading)
     return Plan({uid: frozenset(readings) for uid, readings in needs.items() if readings})
 
 
-def arms_needed(protocol: Protocol, wanted: Iterable[Reading]) -> list[Arm]:
-    """Return the arms to be asked for ``wanted``, an arm after the one that it waits for."""
-    arms = {reading.arm for reading in wanted}
-    upstream = {waits for arm in arms if (waits := protocol.waits_for(arm)) is not None}
-    return [arm for arm in protocol.arms if arm in arms | upstream]
+def repeated(wanted: Iterable[Reading], repeats: int) -> frozenset[Reading]:
+    """Return the readings of all traces of which ``wanted`` names the first."""
+    return frozenset(replace(reading, repeat=k) for reading in wanted for k in range(repeats))
+
+
+def traces_needed(protocol: Protocol, wanted: Iterable[Reading]) -> list[TraceOf]:
+    """Return the traces to be asked for ``wanted``, each after the one that it waits for."""
+    traces = {TraceOf(reading.arm, reading.repeat) for reading in wanted}
+    upstream = {TraceOf(waits, k) for arm, k in traces if (waits := protocol.waits_for(arm)) is not None}
+    repeats = sorted({trace.repeat for trace in traces})
+    ordered = [TraceOf(arm, repeat) for repeat in repeats for arm in protocol.arms]
+    return [trace for trace in ordered if trace in traces | upstream]

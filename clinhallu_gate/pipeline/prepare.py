@@ -11,6 +11,7 @@ from clinhallu_gate.config.registry import ModelEntry
 from clinhallu_gate.config.thresholds import GateSpec, Thresholds, demand_baseline, expand, load_thresholds
 from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data
 from clinhallu_gate.errors import BadInput
+from clinhallu_gate.gate.decide import Rules, count_blocking
 from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.gate.metrics import VerdictOf
 from clinhallu_gate.hosting.identity import ModelIdentity, endpoint_identity
@@ -50,6 +51,7 @@ class Prepared:
     """The verdicts of the release in use, if a baseline run was given."""
     run_dir: Path
     seed: str
+    """Of what follows from the data alone: ``--limit``, and the probes of the judge."""
 
     @property
     def entry(self) -> ModelEntry:
@@ -80,6 +82,33 @@ class Prepared:
     def complete(self) -> bool:
         """Whether the instances are all of the data."""
         return self.options.limit is None
+
+    @property
+    def order_seed(self) -> str:
+        """Seed of the order in which instances are visited: a function of data and weights, so that nobody chooses it.
+
+        How the model is served does not enter, or one could serve it otherwise until an order suits.
+        """
+        who = self.identity
+        model = f"{who.weights_sha256}:{who.source}:{who.revision}"
+        return hashlib.sha256(f"{self.seed}:{model}".encode()).hexdigest()
+
+    @property
+    def early_stop(self) -> bool:
+        """Whether evaluation ends when every gate is decided; never of a part, nor of what is there already."""
+        wanted = self.thresholds.early_stop and not self.options.no_early_stop
+        return wanted and self.complete and self.recorded is None
+
+    @property
+    def rules(self) -> Rules:
+        """What holds for all gates of the run."""
+        return Rules(
+            alpha=self.thresholds.alpha,
+            blocking_gates=count_blocking(self.gates),
+            complete=self.complete,
+            repeats=self.options.repeats,
+            judge_defined=self.judge_model is not None or self.recorded is not None,
+        )
 
     @property
     def unsampled(self) -> int:
@@ -141,7 +170,7 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
     )
     if options.baseline:
         by = JudgedBy(prepared.judge, judge.digest if judge else None)
-        check_baseline(options.baseline, protocol=protocol, datasets=datasets, judge=by)
+        check_baseline(options.baseline, protocol=protocol, datasets=datasets, judge=by, repeats=options.repeats)
         prepared = replace(prepared, baseline_of=baseline_verdicts(options.baseline))
     if prepared.by_oracle:
         for instance in everything:
@@ -152,8 +181,6 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
 def _thresholds(options: RunOptions, entry: ModelEntry) -> Thresholds:
     """Return the policy of the run. Raises ``BadInput`` if the other options do not fit it."""
     thresholds = load_thresholds(_thresholds_file(options, entry))
-    if thresholds.early_stop:
-        raise BadInput(f"{thresholds.file}: early_stop: true is not possible in this version. Valid: false.")
     demand_baseline(thresholds, given=options.baseline is not None)
     if options.baseline is not None and options.limit is not None:
         raise BadInput("--limit: not possible beside --baseline, as the two runs would hold different instances.")
@@ -163,6 +190,10 @@ def _thresholds(options: RunOptions, entry: ModelEntry) -> Thresholds:
 def _check_numbers(options: RunOptions) -> None:
     if options.concurrency is not None and options.concurrency < 1:
         raise BadInput(f"--concurrency: {options.concurrency} is not a number of calls in flight. Valid: 1 or more.")
+    if options.repeats < 1:
+        raise BadInput(f"--repeats: {options.repeats} is not a number of traces per instance. Valid: 1 or more.")
+    if options.repeats > 1 and options.from_results is not None:
+        raise BadInput("--repeats: not possible beside --from-results, which holds one trace of each instance.")
     if not options.call_timeout_s > 0:
         raise BadInput(f"--call-timeout: {options.call_timeout_s:g} is not a time in seconds. Valid: more than 0.")
 

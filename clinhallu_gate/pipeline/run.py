@@ -9,15 +9,17 @@ from pathlib import Path
 from clinhallu_gate.config.thresholds import MEAN, GateSpec
 from clinhallu_gate.errors import EvaluationFailed
 from clinhallu_gate.events import CallFailed, CallFinished, CallRetried, Event
-from clinhallu_gate.gate.decide import count_blocking, decide_all
+from clinhallu_gate.gate.decide import decide_all
 from clinhallu_gate.gate.release import EXIT_NO_DECISION, EXIT_NOT_COMPLETED, EXIT_PASS, Release, release
 from clinhallu_gate.gate.result import GateResult, gate_result
+from clinhallu_gate.gate.watch import Watch
 from clinhallu_gate.hosting.host import ModelHost
 from clinhallu_gate.judge.examination import Examination
 from clinhallu_gate.pipeline.asked import Asked
 from clinhallu_gate.pipeline.hosts import Hosts, Listeners
 from clinhallu_gate.pipeline.plan import Plan
 from clinhallu_gate.pipeline.prepare import Prepared
+from clinhallu_gate.pipeline.stopping import Skipped, Stopping
 from clinhallu_gate.results import Results
 from clinhallu_gate.vocabulary import Decision
 
@@ -54,6 +56,10 @@ class Run:
     hosts: Hosts = field(init=False)
     examination: Examination | None = None
     """Of the judge; None if no gate is decided on its verdicts."""
+    stopping: Stopping | None = None
+    """What watches the gates, if evaluation may end early."""
+    skipped: Skipped = field(default_factory=Skipped)
+    """What was not needed."""
     selected: tuple[GateSpec, ...] = ()
     gates: tuple[GateResult, ...] = ()
     failure: str = ""
@@ -80,9 +86,13 @@ class Run:
         from clinhallu_gate.pipeline.asking import Asking  # noqa: PLC0415 - a session that asks nothing needs no aiohttp
 
         tell = Listeners(_both(self.tally.add, emit), _both(self.judge_tally.add, emit))
-        asking = Asking(plan, self.prepared, self.results, hosts=self.hosts, tell=tell)
+        self.stopping = self._stopping() if gates and self.prepared.early_stop else None
+        asking = Asking(plan, self.prepared, self.results, hosts=self.hosts, tell=tell, stopping=self.stopping)
         try:
             asyncio.run(asking.run(self._examined, examine=examine))
+            if self.stopping is not None:
+                self.skipped = self.stopping.note_skipped(self.results, plan.readings)
+            self._hold_against_baseline()
             self.gates = self._decide()
         except EvaluationFailed as error:
             self._fail(str(error))
@@ -98,14 +108,30 @@ class Run:
 
     # --- decide ----------------------------------------------------------------------------------------------------
 
+    def _hold_against_baseline(self) -> None:
+        """Put beside each verdict what the release in use came to."""
+        baseline_of = self.prepared.baseline_of
+        if baseline_of is not None:
+            for uid, found in self.results.found.items():
+                found.baseline.update({reading: baseline_of(uid, reading) for reading in found.verdicts})
+
+    def _stopping(self) -> Stopping:
+        prepared = self.prepared
+        order = prepared.frame.drawn(prepared.order_seed, prepared.thresholds.unit)
+        watches = [
+            Watch(spec, prepared.frame, order, self.results.verdict, prepared.baseline_of, prepared.rules)
+            for spec in self.selected
+        ]
+        return Stopping(tuple(watches), order, prepared.frame.uids, prepared.options.repeats)
+
     def _decide(self) -> tuple[GateResult, ...]:
+        if self.stopping is not None:
+            return self.stopping.settle()
         decided = decide_all(
             self.selected,
             self.prepared.frame,
             self.results.verdict,
-            alpha=self.prepared.thresholds.alpha,
-            blocking_gates=count_blocking(self.prepared.gates),
-            complete=self.prepared.complete,
+            self.prepared.rules,
             baseline_of=self.prepared.baseline_of,
         )
         return tuple(map(self._lacking_strata, decided)) if self.prepared.unsampled else decided

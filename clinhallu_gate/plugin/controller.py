@@ -118,7 +118,8 @@ class ControllerState:
     def _evaluate(self, prepared: Prepared, selection: Selection, progress: Progress) -> None:
         gates = [spec for spec in prepared.gates if spec.id in set(selection.gates)]
         with usage_errors():
-            plan = make_plan(prepared.protocol, prepared.frame, gates, selection.wanted)
+            repeats = prepared.options.repeats
+            plan = make_plan(prepared.protocol, prepared.frame, gates, selection.wanted, repeats=repeats)
             begin_folder(prepared)
             self.run = Run(prepared)
             with progress.shown():

@@ -69,6 +69,7 @@ def _add_question(group: pytest.OptionGroup) -> None:
         "--allow-bad-rows", metavar="N", type=int, default=0, help="leave out up to N rows that cannot be used"
     )
     group.addoption("--limit", metavar="N", type=int, help="only the first N instances of the seeded random order")
+    group.addoption("--repeats", metavar="K", type=int, default=1, help="traces per instance and arm (default 1)")
     group.addoption(
         "--from-results", metavar="DIR", help="gate a result tree of the benchmark's own code, without a model"
     )
@@ -82,6 +83,9 @@ def _add_decision(group: pytest.OptionGroup) -> None:
     """Declare what is decided and kept."""
     group.addoption("--thresholds", metavar="FILE", help="release policy (default: the model's, else default.yaml)")
     group.addoption("--baseline", metavar="RUN", help="run folder of the release in use")
+    group.addoption(
+        "--no-early-stop", action="store_true", help="ask every instance, as a release that will be a baseline has to"
+    )
     group.addoption("--strict-instances", action="store_true", help="a hallucinated instance fails its own test")
     group.addoption("--no-decision", action="store_true", help="an exploratory run: no gate decides")
     group.addoption("--run-dir", metavar="DIR", help="where the run is kept (default: reports/MODEL/TIME)")
@@ -109,6 +113,8 @@ def run_options(config: pytest.Config) -> RunOptions:
         thresholds=_path("--thresholds", option.thresholds),
         baseline=_path("--baseline", option.baseline),
         limit=option.limit,
+        repeats=option.repeats,
+        no_early_stop=option.no_early_stop,
         run_dir=_path("--run-dir", option.run_dir),
         store=_path("--store", option.store),
         fresh=option.fresh,

@@ -7,7 +7,15 @@ from typing import Final
 
 import pytest
 
-from clinhallu_gate.events import CallFailed, CallFinished, CallRetried, ConcurrencyChanged, Event, PhaseBegan
+from clinhallu_gate.events import (
+    CallFailed,
+    CallFinished,
+    CallRetried,
+    ConcurrencyChanged,
+    Event,
+    GatesDecided,
+    PhaseBegan,
+)
 
 _TERMINAL_S: Final = 0.5
 _LOG_S: Final = 10.0
@@ -26,6 +34,7 @@ class Progress:
         self._clock = clock
         self._total = self._done = self._asked = self._failed = self._retried = 0
         self._limit: int | None = None
+        self._gates: GatesDecided | None = None
         self._said = self._first = 0.0
         self._phase = ""
 
@@ -79,18 +88,23 @@ class Progress:
             self._retried += 1
         elif isinstance(event, ConcurrencyChanged):
             self._limit = event.limit
+        elif isinstance(event, GatesDecided):
+            self._gates = event
         if self._clock() - self._said >= (_TERMINAL_S if self._renews else _LOG_S):
             self._said = self._clock()
             self._write(self._line())
 
     def _line(self) -> str:
-        parts = [f"evaluating: {self._done} of {self._total} {self._phase}", f"{self._asked} asked of the model"]
+        total = f"{self._total}" if self._gates is None else f"at most {self._total}"
+        parts = [f"evaluating: {self._done} of {total} {self._phase}", f"{self._asked} asked of the model"]
         elapsed = self._clock() - self._first
         if self._asked >= _ENOUGH and elapsed > 0:
             rate = (self._asked - 1) / elapsed
             parts.append(f"{rate:.1f}/s")
             if left := self._total - self._done:
                 parts.append(f"about {left / rate:.0f} s left")
+        if self._gates is not None:
+            parts.append(f"{self._gates.decided} of {self._gates.gates} gates decided")
         if self._failed or self._retried:
             parts.append(f"{self._failed} failed, {self._retried} retries")
         if self._limit is not None:

@@ -1,11 +1,11 @@
 """What to run next, by what the run found."""
 
-import math
 import shlex
 from collections.abc import Iterator
 from typing import Final
 
 from clinhallu_gate.gate.result import GateResult
+from clinhallu_gate.gate.wording import rounded_up
 from clinhallu_gate.report.context import RunContext
 from clinhallu_gate.report.decision import DecisionDocument
 from clinhallu_gate.report.figures import plural
@@ -17,8 +17,6 @@ from clinhallu_gate.vocabulary import Decision
 
 _COMMAND: Final = 4000
 """Characters of a command that are shown: all of any that a person types, so that it can be copied."""
-_HOPELESS: Final = 50
-"""More times as many instances than this are no advice."""
 
 
 def next_steps(document: DecisionDocument, context: RunContext) -> tuple[Step, ...]:
@@ -63,33 +61,14 @@ def _undecided(document: DecisionDocument) -> Iterator[Step]:
     if not open_ or blocking(document, Decision.FAIL):
         return
     beyond = [gate for gate in open_ if _is_beyond(gate)]
-    needs = [_instances_needed(gate) for gate in open_]
-    known = [need for need in needs if need is not None]
     if beyond:
         text = f"More instances would rather show a failure: the {subject(beyond[0])} is beyond its threshold already."
-    elif len(known) < len(needs):
+    elif any(gate.further is None for gate in open_):
         text = "More instances are needed, but an estimate lies so near its threshold that thousands may not decide."
     else:
-        text = f"Evaluate more instances (--data, or no --limit): roughly {max(known):,} decide it if the rates stay."
+        most = rounded_up(max(gate.further or 0 for gate in open_))
+        text = f"Evaluate more instances (--data, or no --limit): {most:,} more likely decide it, if rates stay."
     yield Step(text=text)
-
-
-def _instances_needed(gate: GateResult) -> int | None:
-    """Return roughly how many instances bring the limit that a PASS needs to the threshold.
-
-    The distance of a limit from the estimate shrinks with the square root of the number of instances.
-    """
-    if gate.estimate is None or gate.interval is None:
-        return None
-    ((bound, wanted),) = gate.threshold.items()
-    limit = gate.interval[0] if bound == "min" else gate.interval[1]
-    room = abs(wanted - gate.estimate)
-    times = ((limit - gate.estimate) / room) ** 2 if room else math.inf
-    if times > _HOPELESS:
-        return None
-    exact = math.ceil(gate.n * times)
-    step = int(10.0 ** max(len(str(exact)) - 2, 0))
-    return math.ceil(exact / step) * step
 
 
 def _is_beyond(gate: GateResult) -> bool:
@@ -107,7 +86,10 @@ def _not_selected(context: RunContext) -> Iterator[Step]:
 
 
 def _passed(document: DecisionDocument, context: RunContext) -> Iterator[Step]:
-    if document.decision is Decision.PASS:
+    if document.decision is Decision.PASS and any(gate.of is not None for gate in document.gates):
+        text = "Before the next release is held against this one, run it to the end:"
+        yield Step(text=text, command=one_line(f"{context.command} --no-early-stop", limit=_COMMAND))
+    elif document.decision is Decision.PASS:
         folder = one_line(shlex.quote(context.run_dir))
         yield Step(
             text="Hold the next release against this one:", command=f"pytest suites/ --model NEXT --baseline {folder}"

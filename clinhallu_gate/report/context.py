@@ -33,6 +33,9 @@ class RunContext(Record):
     protocol: str
     data: tuple[DataSource, ...]
     machine: str
+    alpha: float = 0.05
+    """One-sided error of a PASS."""
+    blocking_gates: int = 1
     calls_made: int
     calls_from_store: int
     notes: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from clinhallu_gate.judge.agreement import Agreement
 from clinhallu_gate.judge.examination import Examination
 from clinhallu_gate.published import Placement
 from clinhallu_gate.records import Record
+from clinhallu_gate.report.noise import RunNoise
 from clinhallu_gate.vocabulary import Decision, Stage
 
 SCHEMA_VERSION: Final = 1
@@ -47,6 +48,16 @@ class DatasetDigest(Record):
     """Rows that could not be used and were left out (``--allow-bad-rows``)."""
 
 
+class Stopped(Record):
+    """A run that ends when every gate is decided."""
+
+    seed: str
+    """Of the order in which the instances were visited: a function of data and weights."""
+    asked: int
+    """Instances of which anything was asked."""
+    of: int
+
+
 class DecisionDocument(Record):
     """The fields of ``decision.json``, in their order."""
 
@@ -76,6 +87,12 @@ class DecisionDocument(Record):
     """How the judge agrees with human labels, where there are any."""
     published: Placement | None = None
     """The figures among those that were published for the same data."""
+    repeats: int = 1
+    """Traces per instance and arm."""
+    early_stop: Stopped | None = None
+    """How far a run went that was to end when every gate is decided."""
+    noise: RunNoise | None = None
+    """How far repeated traces differ; None with one trace per instance."""
 
     @model_validator(mode="after")
     def _no_rate_without_completion(self) -> "DecisionDocument":
@@ -106,6 +123,9 @@ class Beside:
     examination: Examination | None = None
     agreement: Agreement | None = None
     placement: Placement | None = None
+    repeats: int = 1
+    early_stop: Stopped | None = None
+    noise: RunNoise | None = None
 
 
 def build(
@@ -142,6 +162,9 @@ def build(
         judge_examination=found.examination,
         judge_agreement=found.agreement if completed else None,
         published=found.placement if completed else None,
+        repeats=found.repeats,
+        early_stop=found.early_stop,
+        noise=found.noise if completed else None,
     )
 
 
@@ -165,8 +188,9 @@ def load(path: Path | str) -> DecisionDocument:
 def _held_back(gate: GateResult) -> GateResult:
     if gate.decision in (None, Decision.NOT_APPLICABLE):
         return gate
-    nothing = {"estimate": None, "interval": None, "interval_levels": None, "decision": None, "reason": HELD_BACK}
-    return gate.model_copy(update=nothing)
+    kept = {"decision": None, "reason": HELD_BACK, "n": gate.n, "failed": gate.failed, "unjudged": gate.unjudged}
+    what = {name: getattr(gate, name) for name in ("id", "metric", "scope", "arm", "severity", "target", "threshold")}
+    return GateResult(**what, **kept, tag=gate.tag, unit=gate.unit, estimate=None, interval=None, interval_levels=None)
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -48,6 +48,8 @@ def interval(gate: GateResult) -> str | None:
 def threshold(gate: GateResult) -> str:
     """Return what the gate allows: ``at most 30 %``."""
     ((bound, value),) = gate.threshold.items()
+    if bound == "max_events":
+        return "no event" if not value else f"at most {plural(int(value), 'event')}"
     words = {"max": "at most", "min": "at least", "max_drop": "a drop of at most"}[bound]
     if bound == "max_drop":
         return f"{words} {100 * value:.4g} points"

@@ -3,11 +3,20 @@
 from clinhallu_gate.gate.result import GateResult
 from clinhallu_gate.report.context import RunContext
 from clinhallu_gate.report.decision import HELD_BACK, DecisionDocument
-from clinhallu_gate.report.figures import confidence, interval, is_difference, measured, percent, share, threshold
+from clinhallu_gate.report.figures import (
+    confidence,
+    interval,
+    is_difference,
+    measured,
+    percent,
+    plural,
+    share,
+    threshold,
+)
 from clinhallu_gate.report.model import BudgetView, Family, GateView, Plotted, StageShare, Tone
-from clinhallu_gate.report.names import STAGE_TITLE, nickname, subject
+from clinhallu_gate.report.names import METHOD_TITLE, STAGE_TITLE, nickname, subject
 from clinhallu_gate.report.visible import one_line
-from clinhallu_gate.vocabulary import METRIC_STAGE, Decision, Severity, Stage
+from clinhallu_gate.vocabulary import METRIC_STAGE, Decision, Severity, Stage, Target, Unit
 
 _TONE: dict[Decision | None, Tone] = {
     Decision.PASS: "good",
@@ -38,6 +47,39 @@ def gate_view(gate: GateResult, context: RunContext) -> GateView:
         reason=_capital(one_line(gate.reason)),
         rationale=one_line(context.rationale.get(gate.id, "")),
         plotted=_plotted(gate),
+        speaks_of=_speaks_of(gate),
+        method=METHOD_TITLE[gate.method] if gate.method else None,
+        seen=None if gate.of is None else f"{gate.n:,} of {plural(gate.of, 'instance')}",
+        sequence=gate.confidence_sequence,
+    )
+
+
+def _speaks_of(gate: GateResult) -> str:
+    whom = "patients like these" if gate.target is Target.POPULATION else "this very list"
+    return f"{whom}, the mean over patients" if gate.unit is Unit.PATIENT else whom
+
+
+def errors_told(document: DecisionDocument, context: RunContext) -> str | None:
+    """Return what a board has to know of the errors of a release and of a named gate."""
+    blocking = [gate for gate in document.gates if gate.severity is Severity.BLOCKING]
+    if not any(any(gate.interval_levels or ()) for gate in blocking):
+        return None
+    alpha, gates = f"{100 * context.alpha:.4g} %", plural(context.blocking_gates, "blocking gate")
+    return (
+        f"A release needs the PASS of every blocking gate, each with an error of at most {alpha}. No correction is "
+        f"owed for their number: a model beyond any one budget is released in at most {alpha} of cases "
+        f"(intersection-union test). To say which gate FAILED is another claim, so it is made at {alpha} divided by "
+        f"the {gates}."
+    )
+
+
+def judge_defined(document: DecisionDocument, context: RunContext) -> str | None:
+    """Return that rates rest on a judge's word alone, if they do."""
+    if not any(gate.judge_defined for gate in document.gates):
+        return None
+    return (
+        f"Rates are judge-defined: they are what {one_line(context.judge)} says, and no labels by people stand behind "
+        "them. clinhallu-gate sample-for-review draws what to label, and --labels adjusts the rates by it."
     )
 
 
@@ -99,9 +141,9 @@ def _stage_share(stage: Stage, gate: GateResult | None, part: float | None) -> S
 
 
 def _plotted(gate: GateResult) -> Plotted | None:
-    if gate.interval is None:
-        return None
     ((bound, value),) = gate.threshold.items()
+    if gate.interval is None or bound == "max_events":  # a number of events has no place on an axis of rates
+        return None
     return Plotted(
         estimate=gate.estimate,
         low=gate.interval[0],

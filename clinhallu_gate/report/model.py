@@ -2,6 +2,7 @@
 
 from typing import Literal, TypeAlias
 
+from clinhallu_gate.gate.result import SequencePoint
 from clinhallu_gate.records import Record
 from clinhallu_gate.report.images import Picture
 
@@ -52,6 +53,14 @@ class GateView(Record):
     reason: str
     rationale: str
     plotted: Plotted | None
+    speaks_of: str
+    """Of whom the gate speaks: patients like these, or this very list."""
+    method: str | None
+    """How its limits were found, in words."""
+    seen: str | None
+    """How far it was asked, where it was decided before the end: ``128 of 240 instances``."""
+    sequence: tuple[SequencePoint, ...]
+    """Its confidence sequence, on its own scale."""
 
 
 class StageShare(Record):
@@ -265,6 +274,10 @@ class ReportView(Record):
     patient_data: bool
     budget: BudgetView | None
     gates: tuple[GateView, ...]
+    errors: str | None
+    """How sure the gates are, together and each by itself."""
+    judge_defined: str | None
+    """That rates are what a judge says, where no labels by people stand behind them."""
     arms: tuple[ArmView, ...]
     strata: StrataView | None
     tables: tuple[TableView, ...]

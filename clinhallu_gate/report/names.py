@@ -4,7 +4,7 @@ from typing import Final
 
 from clinhallu_gate.gate.result import GateResult
 from clinhallu_gate.report.visible import one_line
-from clinhallu_gate.vocabulary import ANSWER, METRIC_STAGE, STAGE_NICKNAME, Arm, FailReason, Metric, Part, Stage
+from clinhallu_gate.vocabulary import ANSWER, METRIC_STAGE, STAGE_NICKNAME, Arm, FailReason, Method, Metric, Part, Stage
 
 STAGE_TITLE: Final[dict[Stage, str]] = {
     Stage.VISUAL_RECOGNITION: "Visual recognition",
@@ -41,6 +41,19 @@ FAILED_TITLE: Final[dict[FailReason, str]] = {
 }
 
 
+METHOD_TITLE: dict[Method, str] = {
+    Method.COMPLETE_LIST: "the complete list, compared",
+    Method.CLOPPER_PEARSON: "Clopper-Pearson",
+    Method.KORN_GRAUBARD: "Clopper-Pearson with the effective number of instances (Korn-Graubard)",
+    Method.TANGO: "Tango's score for pairs",
+    Method.TANGO_CLUSTERED: "Tango's score with the effective number of pairs",
+    Method.BETTING: "a betting test, which holds at every n",
+    Method.EVENTS: "events counted; their rate by Clopper-Pearson",
+    Method.LABELS: "labels by people alone",
+    Method.PPI: "labels by people with the judge's verdicts (PPI++)",
+}
+
+
 def nickname(stage: Stage) -> str:
     """Return ``camera``, ``textbook`` or ``logic``."""
     return STAGE_NICKNAME[stage].removeprefix("the ")
@@ -57,5 +70,7 @@ def subject(gate: GateResult) -> str:
     if gate.metric not in METRIC_STAGE and gate.arm is not Arm.BASELINE:
         words = f"{words} {ARM_TITLE[gate.arm]}"
     if "max_drop" in gate.threshold:
-        words = f"drop of {words}"
+        words = f"{'rise' if gate.metric in METRIC_STAGE else 'drop'} of {words}"
+    if gate.tag is not None:
+        words = f"{words} among {one_line(gate.tag)}"
     return words if gate.scope == "mean" else f"{words} in {one_line(gate.scope)}"

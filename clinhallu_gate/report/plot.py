@@ -27,6 +27,8 @@ _WIDE: Final = 32
 _STEPS: Final = (0.01, 0.02, 0.05, 0.1, 0.2)
 """Distances of ticks; the axis has as many as ``_TICKS`` of the smallest that suffices."""
 _TICKS: Final = 5
+_FRAME: Final = (560.0, 120.0)
+"""Width and height of a confidence sequence, in units of its drawing."""
 _ROOM: Final = 1.05
 """The axis ends a little beyond the outermost mark."""
 
@@ -37,6 +39,20 @@ class Tick(Record):
     x: str
     label: str
     anchor: str
+
+
+class Curve(Record):
+    """A confidence sequence over n, in a frame of ``_FRAME``: a band between the limits, and the threshold."""
+
+    band: str
+    """Corners of the band, as SVG wants them."""
+    threshold: str
+    """Height of the threshold's line."""
+    threshold_label: str
+    ends: tuple[Tick, ...]
+    """First and last n."""
+    levels: tuple[Tick, ...]
+    """Lowest and highest value; ``x`` is a height here."""
 
 
 class Row(Record):
@@ -50,6 +66,7 @@ class Row(Record):
     zone: str | None = None
     """Where the allowed zone begins."""
     zone_width: str | None = None
+    curve: Curve | None = None
 
 
 class Forest(Record):
@@ -153,6 +170,39 @@ def _row(gate: GateView, axis: Axis | None) -> Row:
         threshold=_place(threshold),
         zone=_place(start),
         zone_width=_place(end - start),
+        curve=_curve(gate, plotted),
+    )
+
+
+def _curve(gate: GateView, plotted: Plotted) -> Curve | None:
+    """Return how the limits drew nearer, units from left to right on a logarithmic scale."""
+    if len(gate.sequence) < 2:  # noqa: PLR2004 - a line needs two points
+        return None
+    width, height = _FRAME
+    first, last = math.log(gate.sequence[0].n), math.log(gate.sequence[-1].n)
+    low = min(plotted.threshold, *(point.lower for point in gate.sequence))
+    high = max(plotted.threshold, *(point.upper for point in gate.sequence))
+
+    def across(n: int) -> float:
+        return width * (math.log(n) - first) / (last - first)
+
+    def up(value: float) -> float:
+        return height * (high - value) / (high - low)
+
+    there = [f"{_place(across(p.n))},{_place(up(p.upper))}" for p in gate.sequence]
+    back = [f"{_place(across(p.n))},{_place(up(p.lower))}" for p in reversed(gate.sequence)]
+    return Curve(
+        band=" ".join([*there, *back]),
+        threshold=_place(up(plotted.threshold)),
+        threshold_label=gate.threshold,
+        ends=(
+            Tick(x="0", label=f"n = {gate.sequence[0].n:,}", anchor="start"),
+            Tick(x=_place(width), label=f"{gate.sequence[-1].n:,}", anchor="end"),
+        ),
+        levels=(
+            Tick(x="0", label=f"{100 * high:.0f} %", anchor="end"),
+            Tick(x=_place(height), label=f"{100 * low:.0f} %", anchor="end"),
+        ),
     )
 
 

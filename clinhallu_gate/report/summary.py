@@ -62,7 +62,7 @@ def _budget(view: ReportView) -> Iterator[str]:
 def _gates(view: ReportView) -> Iterator[str]:
     if not view.gates:
         return
-    measured = any(gate.estimate for gate in view.gates)
+    measured = any(gate.interval for gate in view.gates)
     columns = "estimate | interval | allowed | n" if measured else "n | unjudged"
     yield f"| gate | decision | {columns} |"
     yield "|---|---|--:|:-:|---|--:|" if measured else "|---|---|--:|--:|"
@@ -72,6 +72,9 @@ def _gates(view: ReportView) -> Iterator[str]:
     if len(view.gates) > _MOST_GATES:
         yield f"{len(view.gates) - _MOST_GATES} more gates are in the report."
         yield ""
+    if view.judge_defined:
+        yield escaped(view.judge_defined)
+        yield ""
 
 
 def _row(gate: GateView, *, measured: bool) -> str:
@@ -80,7 +83,7 @@ def _row(gate: GateView, *, measured: bool) -> str:
         return f"| {code(gate.id)} | {word} | {gate.n} | {gate.unjudged} |"
     figures = f"{gate.estimate or '-'} | {gate.interval or '-'} | {gate.threshold}"
     unjudged = f" ({gate.unjudged} unjudged)" if gate.unjudged else ""
-    return f"| {code(gate.id)} | {word} | {figures} | {gate.n}{unjudged} |"
+    return f"| {code(gate.id)} | {word} | {figures} | {gate.seen or gate.n}{unjudged} |"
 
 
 def _tables(view: ReportView) -> Iterator[str]:

@@ -9,13 +9,14 @@ from clinhallu_gate.judge.probes import Truth
 from clinhallu_gate.judge.rates import Rate
 from clinhallu_gate.published import DATASETS, Placed, Placement
 from clinhallu_gate.published.table import MACRO
-from clinhallu_gate.report.breakdown import HEADLINE_READINGS
 from clinhallu_gate.report.decision import DecisionDocument
 from clinhallu_gate.report.figures import lower_limit, percent, plural
+from clinhallu_gate.report.flips import flips_table
 from clinhallu_gate.report.model import TableRow, TableView, Tone
 from clinhallu_gate.report.names import ARM_TITLE, METRIC_TITLE, nickname, part_title
+from clinhallu_gate.report.noise import RunNoise
 from clinhallu_gate.report.visible import one_line
-from clinhallu_gate.results import Results
+from clinhallu_gate.results import HEADLINE_READINGS, Results
 from clinhallu_gate.scoring import Shift, compare
 from clinhallu_gate.vocabulary import ANSWER, METRIC_STAGE, Arm, Part, Stage
 
@@ -34,10 +35,58 @@ def _tables(document: DecisionDocument, results: Results) -> Iterator[TableView]
         yield _examination(document.judge, examination)
     if document.judge_agreement is not None:
         yield _agreement(document.judge_agreement)
+    if (flips := flips_table(document, results)) is not None:
+        yield flips
+    if document.noise is not None:
+        yield _noise(document.noise)
     if document.published is not None:
         yield _published(document.published)
     if document.scorings:
         yield _scorings(compare(results))
+
+
+# --- noise ------------------------------------------------------------------------------------------------------------
+
+
+def _noise(noise: RunNoise) -> TableView:
+    return TableView(
+        id="noise",
+        title="How steady the model is",
+        sentence=f"{noise.repeats} traces of each instance. Limits of the gates rest on instances, not on traces; the "
+        "scorings and the listed instances show the first trace.",
+        columns=("", "instances", "variance between", "within", "two traces differ", "expected rate within"),
+        rows=tuple(
+            TableRow(
+                cells=(
+                    part_title(each.part),
+                    str(each.instances),
+                    f"{each.between:.4f}",
+                    f"{each.within:.4f}",
+                    percent(each.flip),
+                    f"{100 * each.guard:.2f} points",
+                )
+            )
+            for each in noise.readings
+        ),
+        notes=tuple(_noise_notes(noise)),
+        label="noise",
+        lines=tuple(
+            f"{part_title(each.part).lower()}: two traces differ in {percent(each.flip)}" for each in noise.readings
+        ),
+    )
+
+
+def _noise_notes(noise: RunNoise) -> Iterator[str]:
+    if noise.judge is not None:
+        share = percent(noise.judge.flipped / noise.judge.judged) if noise.judge.judged else "unknown"
+        yield (
+            f"The judge was asked {plural(noise.judge.asked, 'question')} twice and changed its verdict on "
+            f"{noise.judge.flipped} of the {noise.judge.judged} that it answered again ({share})."
+        )
+    for each in noise.readings:
+        if each.unsteady:
+            names = ", ".join(one_line(name) for name in each.unsteady)
+            yield f"{part_title(each.part)}, most unsteady (probability that two traces differ): {names}"
 
 
 # --- the judge --------------------------------------------------------------------------------------------------------

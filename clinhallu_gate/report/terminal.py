@@ -97,7 +97,7 @@ def _gates(view: ReportView, width: int) -> Iterator[TerminalLine]:
     if not view.gates:
         return
     rows = [_HEADER, *(_cells(gate) for gate in view.gates)]
-    if not any(gate.estimate for gate in view.gates):
+    if not any(gate.interval for gate in view.gates):
         rows = [row[:2] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     table = sum(widths) + 2 * (len(widths) - 1) <= width
@@ -106,6 +106,7 @@ def _gates(view: ReportView, width: int) -> Iterator[TerminalLine]:
         for text in [_aligned(row, widths)] if table else _stacked(row, widths[0]):
             yield TerminalLine(text=text.rstrip(), style=style)
     yield from _labelled("unjudged", _unjudged(view.gates), width, style="yellow")
+    yield from _labelled("rates", [view.judge_defined] if view.judge_defined else [], width)
 
 
 def _gate_style(gate: GateView) -> Style:

@@ -9,7 +9,7 @@ from clinhallu_gate.report.completeness import completeness, cost_view
 from clinhallu_gate.report.context import RunContext
 from clinhallu_gate.report.decision import DecisionDocument
 from clinhallu_gate.report.figures import plural
-from clinhallu_gate.report.gates import budget_view, gate_view
+from clinhallu_gate.report.gates import budget_view, errors_told, gate_view, judge_defined
 from clinhallu_gate.report.model import Cases, Fact, ReportView
 from clinhallu_gate.report.tables import tables
 from clinhallu_gate.report.verdict import headline
@@ -38,6 +38,8 @@ def report_view(
         patient_data=any(instance.phi for instance in results.instances),
         budget=budget_view(decision) if done else None,
         gates=tuple(gate_view(gate, context) for gate in decision.gates),
+        errors=errors_told(decision, context) if done else None,
+        judge_defined=judge_defined(decision, context) if done else None,
         arms=arm_views(results, decision) if done else (),
         strata=strata_view(results) if done else None,
         tables=tables(decision, results),

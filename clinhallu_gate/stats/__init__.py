@@ -4,6 +4,7 @@ from clinhallu_gate.stats.exact import clopper_pearson_lower, clopper_pearson_up
 from clinhallu_gate.stats.means import lower_limit_of_mean, upper_limit_of_mean
 from clinhallu_gate.stats.paired import (
     lower_limit_of_difference,
+    mcnemar_worse,
     tango_lower,
     tango_upper,
     upper_limit_of_difference,
@@ -16,6 +17,7 @@ __all__ = [
     "clopper_pearson_upper",
     "lower_limit_of_difference",
     "lower_limit_of_mean",
+    "mcnemar_worse",
     "tango_lower",
     "tango_upper",
     "upper_limit_of_difference",

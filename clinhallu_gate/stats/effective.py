@@ -18,14 +18,14 @@ def effective_size(moments: StrataMoments, alpha: float) -> float:
     counts its clusters for n_s. For differences the spread of d stands for p(1-p).
 
     Simulated errors at a nominal .05 (4,000 samples): 200 clusters of 3 or of 8 at most .049; strata at most .049, but
-    .060 where a stratum of 34 has three times the rate of three larger ones; differences at most .061. Clusters are
-    taken to lie within strata: a patient who occurs in several counts as several.
+    .060 where a stratum of 34 has three times the rate of three larger ones; differences at most .061. A patient with
+    values in several strata adds the covariance of their means.
     """
     if moments.strata == 1 and moments.clusters[0] == moments.n[0]:
         return float(moments.n[0])
     units = np.where(moments.constant > 0, moments.clusters, moments.n)
     most = moments.strata**2 / float(np.sum(1.0 / units))
-    variance = float(np.sum(moments.variance_of_mean)) / moments.strata**2
+    variance = moments.variance_of_grand_mean
     if moments.spread <= _NO_SPREAD or variance == 0:
         return most
     return min(most, moments.spread / variance * _t_ratio(moments, alpha) ** 2)

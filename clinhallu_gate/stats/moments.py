@@ -12,7 +12,7 @@ class StrataMoments:
     """Moments of K strata; every array has shape (K,)."""
 
     n: FloatArray
-    """Values."""
+    """Values; where they count differently, as many as alike ones would give the same variance (Kish)."""
     clusters: FloatArray
     """Independent clusters."""
     mean: FloatArray
@@ -21,6 +21,8 @@ class StrataMoments:
     """CR1 sandwich variance of the ratio mean; where one cluster shows no variance, the largest possible."""
     constant: FloatArray
     """1 where every value is the same, else 0."""
+    covariance: float
+    """Sum over pairs of strata of the covariance of their means, from clusters that have values in several."""
 
     @property
     def strata(self) -> int:
@@ -33,6 +35,11 @@ class StrataMoments:
         return float(self.mean.mean())
 
     @property
+    def variance_of_grand_mean(self) -> float:
+        """Return the variance of the unweighted mean; strata that seem to balance each other are not believed."""
+        return float(np.sum(self.variance_of_mean) + max(self.covariance, 0.0)) / self.strata**2
+
+    @property
     def spread(self) -> float:
         """Return the variance of one value drawn from a stratum that is itself drawn at random."""
         return float(self.mean_square.mean() - self.mean.mean() ** 2)
@@ -41,31 +48,34 @@ class StrataMoments:
 def strata_moments(sample: Sample, *, span: float) -> StrataMoments:
     """Return the moments of a sample of n >= 1 values that lie in an interval of length ``span``.
 
-    The variance is G/(G-1) * sum over clusters of (sum of residuals)^2 / n^2, the CR1 sandwich of an intercept-only
-    regression. With clusters of one it is the usual s^2 / n.
+    The variance is G/(G-1) * sum over clusters of (sum of w * residuals)^2 / (sum of w)^2, the CR1 sandwich of an
+    intercept-only regression. With clusters of one and equal weights w it is the usual s^2 / n.
     """
-    stratum = _codes(sample.stratum)
-    n = np.bincount(stratum).astype(np.float64)
-    mean = np.bincount(stratum, sample.y) / n
+    stratum, weight = _codes(sample.stratum), sample.weights
+    total = np.bincount(stratum, weight)
+    mean = np.bincount(stratum, weight * sample.y) / total
     residual = sample.y - mean[stratum]
     per_stratum = int(sample.cluster.max()) + 1
     pairs, group = np.unique(stratum * per_stratum + sample.cluster, return_inverse=True)
     of_stratum = pairs // per_stratum
     clusters = np.bincount(of_stratum).astype(np.float64)
-    squares = np.bincount(of_stratum, np.bincount(group, residual) ** 2).astype(np.float64)
+    influence = np.bincount(group, weight * residual) / total[of_stratum]
+    squares = np.bincount(of_stratum, influence**2).astype(np.float64)
+    of_cluster = np.bincount(pairs % per_stratum, influence)
     return StrataMoments(
-        n=n,
+        n=total**2 / np.bincount(stratum, weight**2),
         clusters=clusters,
         mean=mean,
-        mean_square=np.bincount(stratum, sample.y**2) / n,
-        variance_of_mean=_cr1(squares, clusters, n, span),
+        mean_square=np.bincount(stratum, weight * sample.y**2) / total,
+        variance_of_mean=_cr1(squares, clusters, span),
         constant=(np.bincount(stratum, np.abs(residual)) == 0).astype(np.float64),
+        covariance=float(np.sum(of_cluster**2) - np.sum(squares)),
     )
 
 
-def _cr1(squares: FloatArray, clusters: FloatArray, n: FloatArray, span: float) -> FloatArray:
+def _cr1(squares: FloatArray, clusters: FloatArray, span: float) -> FloatArray:
     correction = clusters / np.maximum(clusters - 1.0, 1.0)
-    return np.where(clusters > 1, correction * squares / n**2, span**2 / 4.0)
+    return np.where(clusters > 1, correction * squares, span**2 / 4.0)
 
 
 def _codes(labels: IntArray) -> IntArray:

@@ -3,7 +3,7 @@
 import math
 
 from scipy.optimize import brentq
-from scipy.special import ndtri
+from scipy.special import bdtrc, ndtri
 
 from clinhallu_gate.stats.effective import effective_size, hidden_rise
 from clinhallu_gate.stats.moments import strata_moments
@@ -42,6 +42,17 @@ def tango_upper(gains: float, losses: float, n: float, alpha: float) -> float:
 def tango_lower(gains: float, losses: float, n: float, alpha: float) -> float:
     """Return the lower limit of (gains - losses) / n; -1 with ``n = 0``."""
     return -tango_upper(losses, gains, n, alpha)
+
+
+def mcnemar_worse(worse: int, better: int) -> float:
+    """Return the exact one-sided p-value of McNemar's test: that worse pairs are not more likely than better ones.
+
+    P(at least ``worse`` of ``worse + better`` fair coins); 1 without any. A small one shows that something got worse; a
+    large one shows nothing, least of all that nothing did.
+
+    Source: McNemar, Psychometrika 12 (1947) 153-157, with the exact binomial distribution.
+    """
+    return float(bdtrc(worse - 1, worse + better, 0.5)) if worse else 1.0
 
 
 def upper_limit_of_difference(sample: Sample, alpha: float) -> float:

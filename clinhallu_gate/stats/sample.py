@@ -20,7 +20,9 @@ class Sample:
     stratum: IntArray
     """Code of the stratum; the limits speak of the unweighted mean over the strata that occur."""
     cluster: IntArray
-    """Code (from 0) of the image or patient within its stratum; clusters are taken to be independent."""
+    """Code (from 0) of the image or patient; clusters are taken to be independent."""
+    weight: FloatArray | None = None
+    """What each value counts within its stratum; None if all count alike."""
 
     @classmethod
     def of(cls, y: ArrayLike, stratum: Sequence[int] | None = None, cluster: Sequence[int] | None = None) -> "Sample":
@@ -37,6 +39,11 @@ class Sample:
     def n(self) -> int:
         """Return the number of values."""
         return self.y.size
+
+    @property
+    def weights(self) -> FloatArray:
+        """Return what each value counts within its stratum, shape (n,)."""
+        return np.ones_like(self.y) if self.weight is None else self.weight
 
     def mapped(self, offset: float) -> "Sample":
         """Return the sample of ``offset - y``: 1 for the complement of a rate, 0 for a difference the other way."""

@@ -79,7 +79,7 @@ class Drawn:
         seen = np.cumsum(stratum[:, None] == np.arange(size.size), axis=0)
         before = np.vstack([np.zeros(size.size), seen[:-1]]) if stratum.size else np.zeros((0, size.size))
         left = (size - before) / size
-        usable = int(np.argmin(np.append(np.all(left > _TIE, axis=1), False)))  # noqa: FBT003 - the sentinel's value
+        usable = int(np.argmin(np.append(np.all(left > _TIE, axis=1), False)))
         share = left[:usable] / left[:usable].sum(axis=1, keepdims=True)
         factors = 1.0 / (size.size * share)
         rows = np.arange(usable)
@@ -168,6 +168,16 @@ def confidence_sequence(
     return tuple(found)
 
 
+def typical_n(rate: float, threshold: float, error: float) -> int | None:
+    """Return about how many draws show on which side of ``threshold`` the mean ``rate`` is; None if it is on it.
+
+    (ln(1/error) + .8) / KL(rate || threshold), found by simulation, right within a tenth for draws of 0 and 1.
+    """
+    p, t = np.clip([rate, threshold], _TIE, 1.0 - _TIE)
+    divergence = p * np.log(p / t) + (1.0 - p) * np.log((1.0 - p) / (1.0 - t))
+    return None if divergence < _TIE else int(np.ceil((-np.log(error) + 0.8) / divergence))
+
+
 def _limit(drawn: Drawn, side: Side, error: float) -> float:
     """Return the threshold nearest to what was seen, of which the test of ``side`` still shows something.
 
@@ -188,7 +198,8 @@ def _shown(drawn: Drawn, threshold: float, side: Side, error: float) -> BoolArra
     """Return after which units the test of ``side`` shows something; shape (n,)."""
     stakes = _stakes(drawn, threshold, side)
     logs = np.cumsum(np.log1p(_BETS[:, None] * stakes.gain), axis=1)
-    return stakes.certain | (_log_mean(logs) >= -np.log(error))
+    shown: BoolArray = stakes.certain | (_log_mean(logs) >= -np.log(error))
+    return shown
 
 
 def _shown_at_end(drawn: Drawn, threshold: float, side: Side, error: float) -> bool:

@@ -68,7 +68,7 @@ def complaint(path: Path) -> str:
             "",
             (
                 "icu.yaml: is not a thresholds file: no keys. "
-                "Valid: schema_version, alpha, target, max_unjudged, early_stop, judge, gates."
+                "Valid: schema_version, alpha, target, max_unjudged, early_stop, unit, judge, gates."
             ),
         ),
         (HEAD + ACCURACY + "    min: '0.7'\n", "icu.yaml:4: gates[0].min: '0.7' is not a number."),
@@ -84,15 +84,15 @@ def complaint(path: Path) -> str:
         (HEAD + ACCURACY + "    min: -0.1\n", "icu.yaml:4: gates[0].min: -0.1 is not between 0 and 1."),
         (
             HEAD + ACCURACY + "    max: 0.1\n",
-            "icu.yaml:4: gates[0].max: does not fit answer_accuracy. Valid: min, max_drop.",
+            "icu.yaml:4: gates[0].max: does not fit answer_accuracy. Valid: min, max_drop, max_events.",
         ),
         (
             HEAD + VISUAL + "    min: 0.1\n",
-            "icu.yaml:3: gates[0]: exactly one of max, min and max_drop is wanted, found max and min.",
+            "icu.yaml:3: gates[0]: exactly one of max, min, max_drop and max_events is wanted, found max and min.",
         ),
         (
             HEAD + ACCURACY,
-            "icu.yaml:3: gates[0]: exactly one of max, min and max_drop is wanted, found none of them.",
+            "icu.yaml:3: gates[0]: exactly one of max, min, max_drop and max_events is wanted, found none of them.",
         ),
         (
             HEAD + RECOVERY + "    min: 0.0\n",

@@ -9,7 +9,7 @@ from pathlib import Path
 from clinhallu_gate.config.thresholds import GateSpec, JudgeMinima, expand, load_thresholds
 from clinhallu_gate.datasets.phantom.generate import phantom_instances
 from clinhallu_gate.datasets.phantom.plant import Error, planted_text
-from clinhallu_gate.gate import Frame, Release, count_blocking, decide_all, release
+from clinhallu_gate.gate import Frame, Release, Rules, count_blocking, decide_all, release
 from clinhallu_gate.gate.release import EXIT_NOT_COMPLETED
 from clinhallu_gate.judge.agreement import agreement
 from clinhallu_gate.judge.examination import examine
@@ -29,7 +29,7 @@ from clinhallu_gate.report import (
     report_view,
 )
 from clinhallu_gate.report.decision import Beside, build
-from clinhallu_gate.results import CallCost, Found, Results
+from clinhallu_gate.results import CallCost, Found, Results, TraceOf
 from clinhallu_gate.scoring import paper_scoring, strict_scoring
 from clinhallu_gate.vocabulary import ANSWER, STAGE_ARM, Arm, FailReason, Outcome, Part, Stage, UnjudgedReason
 
@@ -99,7 +99,9 @@ def planted_run(plan: Plan) -> PlantedRun:
     thresholds = load_thresholds(BOARD)
     frame = Frame.of(results.instances)
     specs = expand(thresholds, frame.strata)
-    gates = decide_all(specs, frame, results.verdict, alpha=thresholds.alpha, blocking_gates=count_blocking(specs))
+    gates = decide_all(
+        specs, frame, results.verdict, Rules(alpha=thresholds.alpha, blocking_gates=count_blocking(specs))
+    )
     decided = release(specs, gates)
     document = build(
         decided,
@@ -183,7 +185,7 @@ def not_started() -> PlantedRun:
 def _gold_found(instance: Instance) -> Found:
     found = Found()
     for number, (arm, parts) in enumerate(WRITTEN.items()):
-        found.costs[arm] = CallCost(0.25 * (number + 1), 300, 60, 200)
+        found.costs[TraceOf(arm)] = CallCost(0.25 * (number + 1), 300, 60, 200)
         for part in parts:
             _write(found, instance, Reading(arm, part), _gold(instance, part))
     return found

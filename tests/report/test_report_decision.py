@@ -14,10 +14,12 @@ FIELDS = [
     *("schema_version", "decision", "exit_status", "model", "judge", "baseline", "protocol", "thresholds"),
     *("datasets", "model_sha256", "failure_budget", "gates", "scorings"),
     *("judge_sha256", "judge_examination", "judge_agreement", "published"),
+    *("repeats", "early_stop", "noise"),
 ]
 GATE_FIELDS = [
     *("id", "metric", "scope", "arm", "severity", "target", "threshold", "estimate", "interval", "interval_levels"),
-    *("n", "failed", "unjudged", "decision", "reason"),
+    *("n", "failed", "unjudged", "decision", "reason", "tag", "unit", "method", "of", "further", "judge_defined"),
+    *("confidence_sequence", "flips", "adjusted"),
 ]
 
 

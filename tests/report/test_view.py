@@ -143,14 +143,14 @@ def test_more_instances_are_advised_only_where_they_could_help() -> None:
     run = run_named("inconclusive")
     (gate,) = [gate for gate in run.decision.gates[:4] if gate.decision is Decision.INCONCLUSIVE]
 
-    def advice(estimate: float) -> str:
-        gates = (gate.model_copy(update={"estimate": estimate}),)
+    def advice(estimate: float, further: int | None) -> str:
+        gates = (gate.model_copy(update={"estimate": estimate, "further": further}),)
         changed = run.decision.model_copy(update={"gates": gates})
         return report_view(changed, run.results, run.context).next_steps[0].text
 
-    assert "roughly" in advice(0.3)
-    assert "thousands may not decide" in advice(0.3999)
-    assert "rather show a failure" in advice(0.42)
+    assert "450 more likely decide it" in advice(0.3, 441)
+    assert "thousands may not decide" in advice(0.3999, None)
+    assert "rather show a failure" in advice(0.42, 12)
 
 
 def test_a_failed_gate_leads_to_its_suite() -> None:

@@ -1,0 +1,252 @@
+"""One gate while the instances come in: what it still needs, and what it decided as soon as it could."""
+
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+
+from clinhallu_gate.config.thresholds import GateSpec
+from clinhallu_gate.errors import EvaluationFailed
+from clinhallu_gate.gate.decide import (
+    Rules,
+    counts_of,
+    decide,
+    decide_events,
+    flips_of,
+    measured_by,
+    not_completed,
+    too_many_unjudged,
+)
+from clinhallu_gate.gate.frame import Frame
+from clinhallu_gate.gate.further import further_instances
+from clinhallu_gate.gate.limits import TIE, Limits, bound, natural, turned
+from clinhallu_gate.gate.metrics import GateArrays, NotApplicable, VerdictOf, gate_arrays, members_of
+from clinhallu_gate.gate.result import GateResult, SequencePoint, gate_result
+from clinhallu_gate.gate.wording import explain
+from clinhallu_gate.stats.sample import FloatArray, IntArray
+from clinhallu_gate.stats.sequential import Crossing, Drawn, Side, confidence_sequence, crossing
+from clinhallu_gate.stats.sequential import Limits as Bounds
+from clinhallu_gate.vocabulary import Decision, Method, Target, Unit
+
+#: Points at which the report shows a confidence sequence.
+_POINTS: Final = 25
+_FIRST_POINT: Final = 10
+
+
+@dataclass(slots=True)
+class Watch:
+    """A gate over instances that are visited in a drawn order; only the finished beginning of the order counts.
+
+    Results that arrive out of order must not: slow replies are long ones, and long ones hallucinate more.
+    """
+
+    spec: GateSpec
+    frame: Frame
+    order: IntArray
+    """Positions of all instances of the run, as they are visited; those of one unit stand together."""
+    verdict_of: VerdictOf
+    baseline_of: VerdictOf | None
+    rules: Rules
+    result: GateResult | None = None
+    """What was decided; None while the gate is open."""
+    places: IntArray = field(init=False)
+    """Places in the order of the instances that the gate speaks of, rising."""
+    stops: bool = field(init=False)
+    """Whether the gate can be decided by bets, before all of its instances were asked.
+
+    For a list always; for patients like these if what is drawn is independent: instances that share no cluster, or
+    patients that lie in one stratum each. Events are counted to the end.
+    """
+    _sizes: IntArray = field(init=False)
+    """Units of each stratum in the scope."""
+    _arrays: GateArrays | None = None
+
+    def __post_init__(self) -> None:
+        mine = np.zeros(len(self.frame.uids), dtype=np.bool_)
+        mine[members_of(self.spec, self.frame)] = True
+        self.places = np.flatnonzero(mine[self.order])
+        stratum = np.unique(self._strata, return_inverse=True)[1]
+        clusters = np.arange(self.places.size) if self.spec.unit is Unit.INSTANCE else self._clusters
+        self._sizes = np.bincount(stratum[_starts(np.stack([stratum, clusters]))])
+        independent = np.unique(self._clusters).size == int(self._sizes.sum())
+        self.stops = self.spec.max_events is None and (self.spec.target is Target.BENCHMARK or independent)
+
+    def look(self, finished: int) -> None:
+        """Decide if that is possible now; the first ``finished`` places of the order have their verdicts."""
+        if self.result is not None:
+            return
+        seen = self._whole_units(int(np.searchsorted(self.places, finished)))
+        arrays = self._laid_out(seen)
+        if isinstance(arrays, NotApplicable):
+            self.result = decide(self.spec, arrays, self.rules)
+        elif seen and self.spec.max_events is not None:
+            found = decide_events(self.spec, arrays, self.rules, complete=False)
+            self.result = self._early(found, seen) if found.decision is Decision.FAIL else None
+        elif seen and self.stops:
+            self.result = self._crossed(arrays)
+
+    def settle(self) -> GateResult:
+        """Return the result at the end of the evaluation.
+
+        A list of which everything was asked after all is compared, whatever was said on the way. An open gate of which
+        a part was asked, as every blocking gate was decided by then, stays open.
+        """
+        by_bets = self.stops and self.spec.target is Target.POPULATION and self.places.size
+        if by_bets and self.result is not None:
+            return self.result
+        try:
+            arrays = self._read(self.places.size)
+        except EvaluationFailed:
+            return self.result or self._left_open()
+        if isinstance(arrays, NotApplicable) or not by_bets:
+            return decide(self.spec, arrays, self.rules)
+        return self._by_bets(arrays, self._drawn(arrays), None)
+
+    def _left_open(self) -> GateResult:
+        """Return what is known of a gate that nothing more was asked for; only bets may stop at any n."""
+        why = "not asked to the end, since every blocking gate was decided"
+        arrays = self._arrays
+        if arrays is None or not arrays.n or not self.stops:
+            return gate_result(self.spec, Decision.INCONCLUSIVE, why, of=int(self.places.size))
+        found = self._by_bets(arrays, self._drawn(arrays), None)
+        return found.model_copy(update={"reason": f"{found.reason}; {why}"})
+
+    # --- what was seen ---------------------------------------------------------------------------------------------
+
+    def _whole_units(self, seen: int) -> int:
+        """Return ``seen`` without the beginning of a patient whose other instances are not finished."""
+        if self.spec.unit is Unit.INSTANCE or seen in (0, self.places.size):
+            return seen
+        while seen and self._same_unit(seen - 1, seen):
+            seen -= 1
+        return seen
+
+    def _same_unit(self, one: int, other: int) -> bool:
+        here = self._strata[one] == self._strata[other]
+        return bool(here and self._clusters[one] == self._clusters[other])
+
+    @property
+    def _strata(self) -> IntArray:
+        return self.frame.stratum[self.order[self.places]]
+
+    @property
+    def _clusters(self) -> IntArray:
+        return self.frame.cluster[self.order[self.places]]
+
+    def _read(self, until: int, since: int = 0) -> GateArrays | NotApplicable:
+        """Return the arrays of the gate's instances ``since`` to ``until``, in the order of the visit."""
+        return gate_arrays(
+            self.spec,
+            self.frame,
+            self.verdict_of,
+            self.baseline_of,
+            members=self.order[self.places[since:until]],
+            repeats=self.rules.repeats,
+        )
+
+    def _laid_out(self, seen: int) -> GateArrays | NotApplicable:
+        """Return the arrays of the first ``seen`` instances; what was laid out before is kept."""
+        done = self._arrays.n if self._arrays is not None else 0
+        new = self._read(seen, done)
+        if isinstance(new, NotApplicable):
+            return new
+        self._arrays = new if self._arrays is None else _joined(self._arrays, new)
+        return self._arrays
+
+    def _drawn(self, arrays: GateArrays) -> Drawn:
+        """Return the units that were seen, each with the mean of its traces (of all its instances, for a patient)."""
+        start = _starts(arrays.units[None, :])
+        stratum = np.searchsorted(np.unique(self._strata), arrays.stratum[start])
+        within, beyond = (_on_scale(_means(y, start), arrays) for y in (arrays.y_pass, arrays.y_fail))
+        if self.spec.target is Target.POPULATION:
+            return Drawn.of_population(within, beyond, stratum, self._sizes.tolist())
+        return Drawn.of_list(within, beyond, 1.0 / (self._sizes.size * self._sizes[stratum]))
+
+    # --- what is decided -------------------------------------------------------------------------------------------
+
+    def _crossed(self, arrays: GateArrays) -> GateResult | None:
+        """Return what is decided, if one of the tests shows something by now."""
+        drawn = self._drawn(arrays)
+        threshold = float(_on_scale(np.array([float(bound(self.spec))]), arrays)[0])
+        found = crossing(drawn, threshold, within_error=self.rules.alpha, beyond_error=self.rules.fail_error)
+        return None if found is None else self._by_bets(arrays, drawn, found)
+
+    def _by_bets(self, arrays: GateArrays, drawn: Drawn, found: Crossing | None) -> GateResult:
+        """Return what the units up to the crossing decided; without one, that all of them leave the gate open."""
+        if too_many_unjudged(self.spec, arrays):
+            return not_completed(self.spec, arrays)
+        decision, n = Decision.INCONCLUSIVE, drawn.n
+        if found is not None:
+            decision, n = Decision.PASS if found.side is Side.WITHIN else Decision.FAIL, found.n
+            rows = np.append(_starts(arrays.units[None, :]), arrays.y_pass.size)[n]
+            read = self._read(int(rows) // arrays.repeats)
+            arrays = read if isinstance(read, GateArrays) else arrays
+        sequence = confidence_sequence(
+            drawn, _points(n), within_error=self.rules.alpha, beyond_error=self.rules.fail_error
+        )
+        limits = self._limits(sequence[-1], arrays)
+        measured = measured_by(self.spec, None, limits)
+        further = further_instances(self.spec, arrays, limits) if found is None else None
+        of = None if arrays.n == self.places.size else int(self.places.size)
+        judge_defined = self.rules.judge_defined
+        return gate_result(
+            self.spec,
+            decision,
+            explain(self.spec, arrays, decision, measured, further=further, judge_defined=judge_defined, of=of),
+            counts=counts_of(arrays),
+            measured=measured,
+            of=of,
+            further=further,
+            judge_defined=judge_defined,
+            confidence_sequence=tuple(self._point(each, arrays) for each in sequence),
+            flips=flips_of(self.spec, arrays, float(limits.lower)),
+        )
+
+    def _early(self, result: GateResult, seen: int) -> GateResult:
+        """Return a result that was found before all of the gate's instances were asked."""
+        return result.model_copy(update={"of": int(self.places.size)}) if seen < self.places.size else result
+
+    def _limits(self, found: Bounds, arrays: GateArrays) -> Limits:
+        lower, upper = (_off_scale(value, arrays) for value in (found.lower, found.upper))
+        return Limits(lower, self.rules.fail_error, upper, self.rules.alpha, TIE, Method.BETTING)
+
+    def _point(self, found: Bounds, arrays: GateArrays) -> SequencePoint:
+        ends = [float(natural(self.spec, _off_scale(value, arrays))) for value in (found.lower, found.upper)]
+        lower, upper = ends[::-1] if turned(self.spec) else ends
+        return SequencePoint(n=found.n, lower=lower, upper=upper)
+
+
+def _on_scale(y: FloatArray, arrays: GateArrays) -> FloatArray:
+    """Bring differences from -1..1 to 0..1, where bets are made."""
+    return (y + 1.0) / 2.0 if arrays.paired else y
+
+
+def _off_scale(value: float, arrays: GateArrays) -> Fraction:
+    return Fraction(2.0 * value - 1.0 if arrays.paired else value)
+
+
+def _starts(codes: IntArray) -> IntArray:
+    """Return where each unit begins, by the codes in its column, shape (k, n); the entries of a unit stand together."""
+    changes = np.any(np.diff(codes, axis=1) != 0, axis=0)
+    return np.flatnonzero(np.concatenate([np.ones(min(codes.shape[1], 1), np.bool_), changes]))
+
+
+def _means(y: FloatArray, start: IntArray) -> FloatArray:
+    """Return the mean of each unit's entries."""
+    means: FloatArray = np.add.reduceat(y, start) / np.diff(np.append(start, y.size))
+    return means
+
+
+def _points(n: int) -> list[int]:
+    """Return where a confidence sequence is shown: by rising steps, and at its end."""
+    spread = np.geomspace(min(_FIRST_POINT, n), n, _POINTS)
+    return [int(each) for each in np.unique(np.round(spread).astype(np.int64))]
+
+
+def _joined(first: GateArrays, then: GateArrays) -> GateArrays:
+    arrays = {
+        name: np.concatenate([getattr(first, name), getattr(then, name)])
+        for name in ("y_pass", "y_fail", "judged", "stratum", "cluster")
+    }
+    return replace(first, failed=first.failed + then.failed, **arrays)

@@ -1,0 +1,82 @@
+"""What changed against the release in use, instance by instance."""
+
+from typing import Final
+
+from clinhallu_gate.records import Failed, Judged, Reading, Verdict
+from clinhallu_gate.report.decision import DecisionDocument
+from clinhallu_gate.report.figures import plural
+from clinhallu_gate.report.model import TableRow, TableView
+from clinhallu_gate.report.names import part_title
+from clinhallu_gate.report.tally import counts_against
+from clinhallu_gate.report.visible import one_line
+from clinhallu_gate.results import HEADLINE_READINGS, Results
+
+#: Instances that a page names in each direction, by reading; ``results.parquet`` holds all.
+_NAMED: Final = 50
+
+
+def flips_table(document: DecisionDocument, results: Results) -> TableView | None:
+    """Return which instances got worse and better, by stage; None without a baseline run."""
+    if document.baseline is None or not document.completed:
+        return None
+    rows, lines = [], []
+    for reading in HEADLINE_READINGS:
+        worse, better = flipped(results, reading, worse=True), flipped(results, reading, worse=False)
+        if not _compared(results, reading):
+            continue
+        title = part_title(reading.part)
+        rows += [_row(f"{title}: worse", worse, bad=True), _row(f"{title}: better", better, bad=False)]
+        lines.append(f"{title.lower()}: {len(worse)} worse, {len(better)} better")
+    if not rows:
+        return None
+    return TableView(
+        id="flips",
+        title="What changed against the release in use",
+        sentence=f"{one_line(document.baseline)}, instance by instance. A flip is shown; the paired gates decide.",
+        columns=("", "instances", "which"),
+        rows=tuple(rows),
+        notes=_notes(document),
+        label="flips",
+        lines=tuple(lines),
+    )
+
+
+def flipped(results: Results, reading: Reading, *, worse: bool) -> list[str]:
+    """Return the instances that are bad now and were not (``worse``), or the other way round."""
+    found = []
+    for uid, each in results.found.items():
+        now, before = each.verdicts.get(reading), each.baseline.get(reading)
+        if _known(now) and _known(before):
+            is_bad, was_bad = counts_against(now), counts_against(before)  # type: ignore[arg-type]  # both are known
+            if is_bad != was_bad and is_bad == worse:
+                found.append(uid)
+    return found
+
+
+def _compared(results: Results, reading: Reading) -> bool:
+    return any(
+        _known(each.baseline.get(reading)) and _known(each.verdicts.get(reading)) for each in results.found.values()
+    )
+
+
+def _known(verdict: Verdict | None) -> bool:
+    return isinstance(verdict, Judged | Failed)
+
+
+def _row(name: str, uids: list[str], *, bad: bool) -> TableRow:
+    more = len(uids) - _NAMED
+    which = ", ".join(one_line(uid) for uid in uids[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return TableRow(cells=(name, str(len(uids)), which), tone=("bad" if bad else "good") if uids else "void")
+
+
+def _notes(document: DecisionDocument) -> tuple[str, ...]:
+    """Say what McNemar's test shows of each paired gate: that something got worse, never that nothing did."""
+    notes = []
+    for gate in document.gates:
+        if gate.flips is None:
+            continue
+        said = "a regression was seen" if gate.flips.regressed else "no regression was shown, which is no proof of none"
+        p = "" if gate.flips.p_worse is None else f" (exact one-sided McNemar p = {gate.flips.p_worse:.3g})"
+        pairs = f"{plural(gate.flips.worse, 'pair')} worse, {gate.flips.better} better"
+        notes.append(f"{one_line(gate.id)}: {pairs}: {said}{p}; the gate decides by its margin")
+    return tuple(notes)
