@@ -14,15 +14,10 @@ from clinhallu_gate.report.model import (
 from clinhallu_gate.report.names import ARM_TITLE
 from clinhallu_gate.report.tally import counts_against, mean, strata, tally
 from clinhallu_gate.report.visible import one_line
-from clinhallu_gate.results import BASELINE_ANSWER, Results
-from clinhallu_gate.vocabulary import ANSWER, STAGE_ARM, Arm, Metric
+from clinhallu_gate.results import BASELINE_ANSWER, HEADLINE_READINGS, Results
+from clinhallu_gate.vocabulary import ANSWER, Arm, Metric
 
 _NONE = "-"
-HEADLINE_READINGS: tuple[Reading, ...] = (
-    *(Reading(arm, stage) for stage, arm in STAGE_ARM.items()),
-    BASELINE_ANSWER,
-)
-"""What the published rates are read from."""
 
 
 # --- recovery -----------------------------------------------------------------------------------------------------

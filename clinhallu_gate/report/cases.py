@@ -6,13 +6,12 @@ from functools import lru_cache
 from typing import Final
 
 from clinhallu_gate.records import PARTS, Failed, Image, Instance, Judged, NotAsked, Reading, Verdict
-from clinhallu_gate.report.breakdown import HEADLINE_READINGS
 from clinhallu_gate.report.images import Picture, picture
 from clinhallu_gate.report.model import ArmAnswer, Cases, CaseView, OptionView, PartView, TextOf, Tone
 from clinhallu_gate.report.names import ARM_TITLE, FAILED_TITLE, nickname, part_title
 from clinhallu_gate.report.tally import counts_against
 from clinhallu_gate.report.visible import one_line, visible
-from clinhallu_gate.results import Results
+from clinhallu_gate.results import HEADLINE_READINGS, Results
 from clinhallu_gate.vocabulary import ANSWER, Arm, Stage
 
 LISTED: Final = 300

@@ -9,13 +9,12 @@ from clinhallu_gate.judge.probes import Truth
 from clinhallu_gate.judge.rates import Rate
 from clinhallu_gate.published import DATASETS, Placed, Placement
 from clinhallu_gate.published.table import MACRO
-from clinhallu_gate.report.breakdown import HEADLINE_READINGS
 from clinhallu_gate.report.decision import DecisionDocument
 from clinhallu_gate.report.figures import lower_limit, percent, plural
 from clinhallu_gate.report.model import TableRow, TableView, Tone
 from clinhallu_gate.report.names import ARM_TITLE, METRIC_TITLE, nickname, part_title
 from clinhallu_gate.report.visible import one_line
-from clinhallu_gate.results import Results
+from clinhallu_gate.results import HEADLINE_READINGS, Results
 from clinhallu_gate.scoring import Shift, compare
 from clinhallu_gate.vocabulary import ANSWER, METRIC_STAGE, Arm, Part, Stage
 
