@@ -127,6 +127,8 @@ class Results:
 BASELINE_ANSWER = Reading(Arm.BASELINE, ANSWER)
 #: The reading of each stage whose judgements make its rate.
 RATE_READING: Final[Mapping[Stage, Reading]] = {stage: Reading(arm, stage) for stage, arm in STAGE_ARM.items()}
+#: What the published rates are read from: each stage where its rate is, and the answer of the model left to itself.
+HEADLINE_READINGS: Final[tuple[Reading, ...]] = (*RATE_READING.values(), BASELINE_ANSWER)
 #: The row of the benchmark's files that holds it: the baseline's visual stage is judged where ``replace_kr`` keeps it.
 PAPER_READING: Final[Mapping[Stage, Reading]] = {
     **RATE_READING,

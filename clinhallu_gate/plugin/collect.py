@@ -1,24 +1,28 @@
 """Turn instances and gates into parameters of tests, and selected tests back into what they need."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import pytest
 
 from clinhallu_gate.errors import not_one_of
 from clinhallu_gate.pipeline.plan import Wanted
+from clinhallu_gate.plugin.approved import ApprovedHandle, Approving, NothingApproved
+from clinhallu_gate.plugin.approved_file import approved_file
 from clinhallu_gate.plugin.exchange import Selection
 from clinhallu_gate.plugin.handles import GateHandle, JudgeHandle, Lookup, Measure, VerdictHandle
 from clinhallu_gate.plugin.state import State
 from clinhallu_gate.plugin.view import RunView
 from clinhallu_gate.records import PARTS, Reading
+from clinhallu_gate.results import HEADLINE_READINGS
 from clinhallu_gate.vocabulary import ANSWER, Arm, Metric, Part, Stage
 
-_OURS = ("verdicts", "gates", "judge_health", "instances")
+_OURS = ("verdicts", "gates", "judge_health", "approved", "instances")
 """Markers of tests that need a model."""
 
 
 def parametrize(metafunc: pytest.Metafunc, state: State) -> None:
-    """Give a test with the marker ``verdicts``, ``gates``, ``judge_health`` or ``instances`` its parameters."""
+    """Give a test with a marker of ours its parameters."""
     verdicts = metafunc.definition.get_closest_marker("verdicts")
     gates = metafunc.definition.get_closest_marker("gates")
 
@@ -36,6 +40,8 @@ def parametrize(metafunc: pytest.Metafunc, state: State) -> None:
     elif metafunc.definition.get_closest_marker("judge_health") is not None:
         checks = [JudgeHandle(stage, measure, lookup) for stage in Stage for measure in Measure]
         metafunc.parametrize("judge_check", checks, ids=[f"{check.stage}-{check.measure}" for check in checks])
+    elif metafunc.definition.get_closest_marker("approved") is not None:
+        _parametrize_approved(metafunc, state, lookup)
     elif metafunc.definition.get_closest_marker("instances") is not None:
         metafunc.parametrize("instance", state.instances, ids=state.uids)
 
@@ -58,6 +64,22 @@ def _parametrize_verdicts(
         metafunc.parametrize("verdict", handles, ids=ids)
 
 
+def _parametrize_approved(metafunc: pytest.Metafunc, state: State, lookup: Lookup) -> None:
+    """Give a test each instance of a data set of which verdicts are approved, or are to be; of others, one for all."""
+    approving, strict = Approving.of(metafunc.config), bool(metafunc.config.option.strict_instances)
+    by_dataset: dict[str, list[str]] = {}
+    for uid in state.uids:
+        by_dataset.setdefault(uid.partition("/")[0], []).append(uid)
+    chosen: dict[str, ApprovedHandle | NothingApproved] = {}
+    for dataset, uids in by_dataset.items():
+        file = approved_file(metafunc.definition.path.parent, state.model, dataset)
+        if approving is Approving.NOTHING and not file.is_file():
+            chosen[dataset] = NothingApproved(file)
+        else:
+            chosen.update({uid: ApprovedHandle(uid, file, lookup, strict, approving) for uid in uids})
+    metafunc.parametrize("approved", list(chosen.values()), ids=list(chosen))
+
+
 def _readings(arm: str | Iterable[str] = Arm.BASELINE, part: str = ANSWER) -> list[Reading]:
     """Return what a ``verdicts`` marker speaks of."""
     arms = [arm] if isinstance(arm, str) else list(arm)
@@ -76,6 +98,7 @@ def selection_of(items: Sequence[pytest.Item], state: State) -> Selection:
     """Return what the selected tests need."""
     gates: dict[str, None] = {}
     wanted: dict[Wanted, None] = {}
+    files: dict[Path, None] = {}
     gated = judge = False
     for item in items:
         callspec = getattr(item, "callspec", None)
@@ -85,6 +108,9 @@ def selection_of(items: Sequence[pytest.Item], state: State) -> Selection:
             gates[gate.spec.id] = None
         elif isinstance(verdict := params.get("verdict"), VerdictHandle):
             wanted[Wanted(verdict.uid, verdict.reading)] = None
+        elif isinstance(approved := params.get("approved"), ApprovedHandle):
+            wanted.update({Wanted(approved.uid, reading): None for reading in HEADLINE_READINGS})
+            files[approved.file] = None
         judge = judge or "judge_check" in params
     unprepared = gated and not state.prepared
-    return Selection(tuple(gates), tuple(wanted), judge, len(items), unprepared)
+    return Selection(tuple(gates), tuple(wanted), judge, tuple(files), len(items), unprepared)

@@ -16,6 +16,7 @@ from clinhallu_gate.pipeline.hosts import Hosts
 from clinhallu_gate.pipeline.plan import make_plan
 from clinhallu_gate.pipeline.prepare import Prepared, prepare
 from clinhallu_gate.pipeline.run import Run, hosts_of
+from clinhallu_gate.plugin.approved import Approving, demand_approvable
 from clinhallu_gate.plugin.exchange import NO_SERVER, NOTHING, Exchange, Selection, ServerAddress
 from clinhallu_gate.plugin.options import run_options
 from clinhallu_gate.plugin.progress import Progress
@@ -68,6 +69,11 @@ class ControllerState:
             self.prepared = prepare(run_options(self._config), look_only=self._config.option.collectonly)
 
     @property
+    def model(self) -> str:
+        """Name of the examined model."""
+        return self.prepared.entry.name if self.prepared else ""
+
+    @property
     def uids(self) -> Sequence[str]:
         """Ids of the instances, in order of the data."""
         return [instance.uid for instance in self.prepared.instances] if self.prepared else []
@@ -89,6 +95,16 @@ class ControllerState:
             raise BadInput(NO_MODEL)
         if self.prepared is not None:
             _demand_tests(selection)
+            self._demand_approvable(selection, patient_data=self.prepared.patient_data)
+
+    def _demand_approvable(self, selection: Selection, *, patient_data: bool) -> None:
+        if selection.approved and not self._config.option.collectonly:
+            demand_approvable(
+                selection.approved,
+                Approving.of(self._config),
+                has_workers=self.has_workers,
+                patient_data=patient_data,
+            )
 
     # --- evaluate --------------------------------------------------------------------------------------------------
 
@@ -100,7 +116,7 @@ class ControllerState:
     def exchange_folder(self) -> str:
         """Return the folder for a worker, with the data laid out in it."""
         if self.prepared is not None and not self.exchange.has_data():
-            self.exchange.write_data(self.prepared.instances, self.prepared.gates)
+            self.exchange.write_data(self.model, self.prepared.instances, self.prepared.gates)
         return str(self.exchange.folder)
 
     def evaluate(self, progress: Progress) -> None:

@@ -33,6 +33,8 @@ class Selection:
     wanted: tuple[Wanted, ...] = ()
     judge: bool = False
     """A test of the judge's health was selected."""
+    approved: tuple[Path, ...] = ()
+    """The files of approved verdicts that selected tests hold theirs against."""
     tests: int = 0
     """All selected tests, gated or not."""
     unprepared: bool = False
@@ -67,8 +69,9 @@ class Exchange:
 
     # --- what there is to collect ----------------------------------------------------------------------------------
 
-    def write_data(self, instances: Sequence[Instance], gates: Sequence[GateSpec]) -> None:
+    def write_data(self, model: str, instances: Sequence[Instance], gates: Sequence[GateSpec]) -> None:
         """Lay out what workers collect; they load and validate nothing themselves."""
+        self._write("model.json", json.dumps(model).encode())
         self._write("uids.json", json.dumps([instance.uid for instance in instances]).encode())
         self._write("instances.json", INSTANCES.dump_json(tuple(instances)))
         self._write("gates.json", _GATES.dump_json(tuple(gates)))
@@ -76,6 +79,10 @@ class Exchange:
     def has_data(self) -> bool:
         """Whether the controller has prepared a run."""
         return (self.folder / "gates.json").exists()
+
+    def read_model(self) -> str:
+        """Return the name of the examined model."""
+        return str(json.loads((self.folder / "model.json").read_bytes()))
 
     def read_uids(self) -> list[str]:
         """Return the ids of the instances."""

@@ -19,6 +19,7 @@ MARKERS = (
     "verdicts(arm, part): one test per instance on the verdict on `part` of the trace of `arm` (a name or a list)",
     "gates(metric): one test per matching gate of the thresholds file",
     "judge_health: one test per stage on what the examination of the judge found, as `judge_check`",
+    "approved: one test per instance on its verdicts and the approved ones, as `approved`",
     "instances: one test per instance, which it is given as `instance`",
     "visual_recognition: the camera",
     "knowledge_recall: the textbook",
@@ -26,6 +27,7 @@ MARKERS = (
     "answer_accuracy: the answers",
     "stage_replacement: what mending a stage would be worth",
     "judge: the instrument",
+    "approved_verdicts: the release in use",
 )
 
 

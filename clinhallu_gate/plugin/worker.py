@@ -30,6 +30,11 @@ class WorkerState:
         return self._exchange.has_data()
 
     @cached_property
+    def model(self) -> str:
+        """Name of the examined model."""
+        return self._exchange.read_model() if self.prepared else ""
+
+    @cached_property
     def uids(self) -> Sequence[str]:
         """Ids of the instances, in order of the data."""
         return self._exchange.read_uids() if self.prepared else []

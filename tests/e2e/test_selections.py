@@ -115,7 +115,7 @@ def test_collect_only_touches_nothing(rig: Rig, fresh: ScriptedServer, rest: tup
     before = everything(rig.root)
     outcome = rig.gate(fresh, "--collect-only", "-q", "-p", "no:cacheprovider", *rest)
     assert outcome.status == 0
-    assert outcome.out.splitlines()[-1].startswith("1693 tests collected")
+    assert outcome.out.splitlines()[-1].startswith("1694 tests collected")
     assert fresh.requests == 0
     assert everything(rig.root) - before == {Path("runs") / f"{outcome.folder.name}{end}" for end in (".out", ".err")}
 
