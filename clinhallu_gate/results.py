@@ -134,5 +134,3 @@ PAPER_READING: Final[Mapping[Stage, Reading]] = {
     **RATE_READING,
     Stage.VISUAL_RECOGNITION: Reading(Arm.REPLACE_KR, Stage.VISUAL_RECOGNITION),
 }
-#: What the published figures are read from: each stage in the arm of its rate, and the answer of the model alone.
-HEADLINE_READINGS: Final = (*RATE_READING.values(), BASELINE_ANSWER)
