@@ -6,7 +6,7 @@ from typing import Final
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.gate.metrics import GateArrays
 from clinhallu_gate.gate.result import Measured, threshold_of
-from clinhallu_gate.vocabulary import Decision, Method, Target
+from clinhallu_gate.vocabulary import METRIC_STAGE, Decision, Method, Target
 
 # Below this many clusters the cluster-robust limits err too often: at a nominal .05, with 40 clusters of 8 and an
 # intra-cluster correlation of .3, in .075 to .114 of simulated samples, by the way in which clusters correlate.
@@ -71,7 +71,8 @@ def wanted(spec: GateSpec) -> str:
     ((bound, value),) = threshold_of(spec).items()
     if bound == "max_events":
         return "no event wanted" if not value else f"at most {value:g} events wanted"
-    words = {"max": "at most", "min": "at least", "max_drop": "a drop of at most"}[bound]
+    worse = "rise" if spec.metric in METRIC_STAGE else "drop"
+    words = {"max": "at most", "min": "at least", "max_drop": f"a {worse} of at most"}[bound]
     return f"{words} {value if round(value, 2) != value else f'{value:.2f}'} wanted"
 
 
