@@ -31,6 +31,13 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
     export.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write the tree below")
     export.set_defaults(command=_export)
+    review = commands.add_parser("sample-for-review", help="write a random sample of a run's texts for people to label")
+    review.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
+    review.add_argument(
+        "--n", type=int, required=True, metavar="N", help="instances to draw; 200 or more adjust a rate"
+    )
+    review.add_argument("--out", type=Path, metavar="FILE", help="CSV file to write; default RUN/review-N.csv")
+    review.set_defaults(command=_sample_for_review)
     return parser
 
 
@@ -47,6 +54,12 @@ def _export(arguments: argparse.Namespace) -> str:
 
     files = write_tree(arguments.run, arguments.out)
     return f"{len(files)} files in {arguments.out}"
+
+
+def _sample_for_review(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.pipeline.reviewing import write_sheet  # noqa: PLC0415 - as above
+
+    return write_sheet(arguments.run, arguments.n, arguments.out).line
 
 
 if __name__ == "__main__":
