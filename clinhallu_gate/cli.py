@@ -27,12 +27,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="clinhallu-gate", description="Commands before and after runs of the gate.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    export = commands.add_parser("export", help="write a run as a result tree of the ClinHallu benchmark's own code")
-    export.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
-    export.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write the tree below")
-    export.set_defaults(command=_export)
+    _add_export(commands.add_parser("export", help="write a run as a result tree of the benchmark's own code"))
     _add_plan(commands.add_parser("plan", help="how many instances a gate will need, fixed and one by one"))
+    _add_review(commands.add_parser("sample-for-review", help="write a random sample of a run's texts to be labelled"))
     return parser
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write the tree below")
+    parser.set_defaults(command=_export)
+
+
+def _add_review(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument(
+        "--n", type=int, required=True, metavar="N", help="instances to draw; 200 or more adjust a rate"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="CSV file to write; default RUN/review-N.csv")
+    parser.set_defaults(command=_sample_for_review)
 
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:
@@ -85,6 +98,12 @@ def _plan(arguments: argparse.Namespace) -> str:
     if arguments.plot is not None:
         draw(planned, arguments.plot)
     return as_json(planned) if arguments.json else as_text(planned)
+
+
+def _sample_for_review(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.pipeline.reviewing import write_sheet  # noqa: PLC0415 - as above
+
+    return write_sheet(arguments.run, arguments.n, arguments.out).line
 
 
 if __name__ == "__main__":
