@@ -40,7 +40,9 @@ class Adjusted(Record):
     weight: float
     """What the judge's verdicts count beside the labels (lambda of PPI++); 0 for the labels alone."""
     judge_defined: float | None
-    """The rate by the judge's verdicts alone."""
+    """The rate by the judge's verdicts alone; of a paired gate, whose difference stays the judge's, None."""
+    margins: tuple[float, float] | None = None
+    """Of a paired gate: the margins that a PASS and a FAIL were held against, shrunken to what the judge can see."""
 
 
 class GateResult(Record):

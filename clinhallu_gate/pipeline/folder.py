@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.judge.agreement import agreement
 from clinhallu_gate.judge.families import same_family
+from clinhallu_gate.judge.review import NoSample, ReviewSample
 from clinhallu_gate.pipeline.asked import Asked
 from clinhallu_gate.pipeline.manifest import Manifest, machine, manifest_of, versions
 from clinhallu_gate.pipeline.placing import placement_of
@@ -125,7 +126,7 @@ def decision_of(run: Run) -> decision.DecisionDocument:
 def _beside(run: Run) -> decision.Beside:
     """Return what was found beside the gates; without gates a part was asked, by a judge that had to show nothing."""
     labels = run.prepared.labels
-    agreed = agreement(labels, run.results.verdict) if labels else None
+    agreed = agreement(labels.labels, run.results.verdict) if labels and labels.labels else None
     stopped, repeats = _stopped(run), run.prepared.options.repeats
     if run.failure or not run.selected:
         return decision.Beside(examination=run.examination, agreement=agreed, early_stop=stopped, repeats=repeats)
@@ -173,7 +174,7 @@ def _context(run: Run) -> RunContext:
         blocking_gates=prepared.rules.blocking_gates,
         calls_made=run.tally.made,
         calls_from_store=run.tally.from_store,
-        notes=(*_notes_on_stop(run), *_notes(prepared)),
+        notes=(*_notes_on_stop(run), *_notes_on_labels(run), *_notes(prepared)),
         rationale={spec.id: spec.rationale for spec in prepared.gates if spec.rationale},
         partial=not prepared.complete,
         not_selected=tuple(spec.id for spec in prepared.gates if spec.blocking and spec.id not in selected),
@@ -204,6 +205,17 @@ def _notes_on_stop(run: Run) -> Iterator[str]:
             f"early stopping: {stopped.asked:,} of {stopped.of:,} instances were asked, in a random order that "
             f"follows from data and weights ({stopped.seed[:12]}); the mean at a stop is no estimate, so none is shown"
         )
+
+
+def _notes_on_labels(run: Run) -> Iterator[str]:
+    """Say of which rates labels are a random sample, and why they adjust no other."""
+    samples = [found for found in run.reviews.values() if isinstance(found, ReviewSample)]
+    if samples:
+        blank, parts = sum(found.blank for found in samples), sum(len(found.bad) for found in samples)
+        either = f" ({blank} blank, counted either way)" if blank else ""
+        yield f"--labels: {parts} parts of a random sample{either} stand behind the rates"
+    lacking = {found.reason for found in run.reviews.values() if isinstance(found, NoSample)}
+    yield from (f"--labels adjust no rate, they tell of agreement alone: {reason}" for reason in sorted(lacking))
 
 
 def _notes_on_rows(prepared: Prepared) -> Iterator[str]:

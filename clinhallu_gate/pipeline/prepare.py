@@ -15,7 +15,7 @@ from clinhallu_gate.gate.decide import Rules, count_blocking
 from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.gate.metrics import VerdictOf
 from clinhallu_gate.hosting.identity import ModelIdentity, endpoint_identity
-from clinhallu_gate.judge.labels import Label, load_labels
+from clinhallu_gate.judge.labels import LabelFile, load_label_file
 from clinhallu_gate.judge.oracle import phantom_of
 from clinhallu_gate.pipeline.asked import ORACLE, Asked, asked_judge, asked_model, entry_of
 from clinhallu_gate.pipeline.baseline import JudgedBy, baseline_verdicts, check_baseline
@@ -43,8 +43,8 @@ class Prepared:
     thresholds: Thresholds
     gates: tuple[GateSpec, ...]
     frame: Frame
-    labels: tuple[Label, ...]
-    """What people say of stages."""
+    labels: LabelFile | None
+    """What people say of stages and answers."""
     recorded: Recorded | None
     """Results that were made elsewhere and are gated instead of a model."""
     baseline_of: VerdictOf | None
@@ -95,9 +95,13 @@ class Prepared:
 
     @property
     def early_stop(self) -> bool:
-        """Whether evaluation ends when every gate is decided; never of a part, nor of what is there already."""
+        """Whether evaluation ends when every gate is decided.
+
+        Never of a part, nor of what is there already; and a review sheet is of a run that asked everything.
+        """
         wanted = self.thresholds.early_stop and not self.options.no_early_stop
-        return wanted and self.complete and self.recorded is None
+        reviewed = self.labels is not None and self.labels.sample is not None
+        return wanted and self.complete and self.recorded is None and not reviewed
 
     @property
     def rules(self) -> Rules:
@@ -162,7 +166,7 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         thresholds=thresholds,
         gates=expand(thresholds, Frame.of(everything).strata),
         frame=Frame.of(instances),
-        labels=load_labels(options.labels, everything) if options.labels else (),
+        labels=load_label_file(options.labels, everything) if options.labels else None,
         recorded=lay_over(tree, entry.name, datasets, instances) if tree else None,
         baseline_of=None,
         run_dir=run_dir,
