@@ -75,8 +75,8 @@ def _by_labels(adjusted: Adjusted) -> str:
     if adjusted.margins is not None:
         within, beyond = adjusted.margins
         return (
-            f"held against {within:.4f} for a PASS and {beyond:.4f} for a FAIL, as {adjusted.labels} labelled instances "
-            "show how much of a difference the judge can see"
+            f"held against {within:.4f} for a PASS and {beyond:.4f} for a FAIL, as {adjusted.labels} labelled "
+            "instances show how much of a difference the judge can see"
         )
     alone = (
         "the judge alone says nothing"
