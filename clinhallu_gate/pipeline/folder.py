@@ -18,6 +18,7 @@ from clinhallu_gate.pipeline.manifest import Manifest, machine, manifest_of, ver
 from clinhallu_gate.pipeline.placing import placement_of
 from clinhallu_gate.pipeline.prepare import Prepared
 from clinhallu_gate.pipeline.run import Run, utc_now
+from clinhallu_gate.pipeline.stopping import asked_of
 from clinhallu_gate.records import Instance, Judged, Reading, Verdict
 from clinhallu_gate.report import decision
 from clinhallu_gate.report.context import DataSource, RunContext
@@ -145,13 +146,12 @@ def _beside(run: Run) -> decision.Beside:
 def _stopped(run: Run) -> decision.Stopped | None:
     if run.stopping is None:
         return None
-    of = len(run.prepared.instances)
-    return decision.Stopped(seed=run.prepared.order_seed, asked=of - run.skipped.instances, of=of)
+    return decision.Stopped(seed=run.prepared.order_seed, asked=asked_of(run.results), of=run.stopping.planned)
 
 
 def _scorings(run: Run) -> dict[str, Any]:
     """Return both scorings; none of a part that was stopped at a good moment, as its means are no estimates."""
-    if run.skipped.verdicts:
+    if run.skipped:
         return {}
     return {"paper": paper_scoring(run.results).as_dict(), "strict": strict_scoring(run.results).as_dict()}
 
@@ -200,11 +200,25 @@ def _notes(prepared: Prepared) -> list[str]:
 
 def _notes_on_stop(run: Run) -> Iterator[str]:
     stopped = _stopped(run)
-    if stopped is not None:
-        yield (
-            f"early stopping: {stopped.asked:,} of {stopped.of:,} instances were asked, in a random order that "
-            f"follows from data and weights ({stopped.seed[:12]}); the mean at a stop is no estimate, so none is shown"
-        )
+    if stopped is None:
+        return
+    asked = f"early stopping: {stopped.asked:,} of {stopped.of:,} instances were asked, in a random order that follows"
+    seed = f"from data and weights ({stopped.seed[:12]})"
+    if run.skipped:
+        yield f"{asked} {seed}; the mean at a stop is no estimate, so none is shown"
+    elif not run.failure:
+        yield f"{asked} {seed}; no sooner was every gate decided{_why_no_sooner(run)}"
+
+
+def _why_no_sooner(run: Run) -> str:
+    """Say if gates could only be decided at the end."""
+    watches = run.stopping.watches if run.stopping else ()
+    if not any(watch.spec.blocking and watch.spec.max_events is None and not watch.stops for watch in watches):
+        return ""
+    return (
+        "; gates that speak of patients like these are decided at the end where instances share an image or a patient, "
+        "sooner with unit: patient if each patient lies in one stratum"
+    )
 
 
 def _notes_on_labels(run: Run) -> Iterator[str]:

@@ -21,7 +21,7 @@ from clinhallu_gate.pipeline.asked import Asked
 from clinhallu_gate.pipeline.hosts import Hosts, Listeners
 from clinhallu_gate.pipeline.plan import Plan
 from clinhallu_gate.pipeline.prepare import Prepared
-from clinhallu_gate.pipeline.stopping import Skipped, Stopping
+from clinhallu_gate.pipeline.stopping import Stopping
 from clinhallu_gate.records import Reading
 from clinhallu_gate.results import Results
 from clinhallu_gate.vocabulary import Decision
@@ -61,8 +61,8 @@ class Run:
     """Of the judge; None if no gate is decided on its verdicts."""
     stopping: Stopping | None = None
     """What watches the gates, if evaluation may end early."""
-    skipped: Skipped = field(default_factory=Skipped)
-    """What was not needed."""
+    skipped: int = 0
+    """Verdicts that were not needed."""
     reviews: Mapping[Reading, Review] = field(default_factory=dict)
     """By reading, the random sample of this run that people labelled, or why their labels are none."""
     selected: tuple[GateSpec, ...] = ()
