@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from clinhallu_gate.config.registry import ModelEntry
-from clinhallu_gate.config.thresholds import GateSpec, Thresholds, demand_baseline, expand, load_thresholds
+from clinhallu_gate.config.thresholds import (
+    GateSpec,
+    Thresholds,
+    demand_baseline,
+    demand_tags,
+    expand,
+    load_thresholds,
+)
 from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gate.decide import Rules, count_blocking
@@ -154,6 +161,7 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
     )
     everything = [instance for dataset in datasets for instance in dataset.instances]
     seed = hashlib.sha256(":".join(dataset.sha256 for dataset in datasets).encode()).hexdigest()
+    demand_tags(thresholds, (tag for instance in everything for tag in instance.tags))
     instances = _limited(everything, options.limit, seed)
     tree = options.from_results
     prepared = Prepared(
