@@ -233,12 +233,15 @@ def counts_of(arrays: GateArrays) -> Counts:
     return Counts(n=arrays.n, failed=arrays.failed, unjudged=arrays.unjudged)
 
 
-def flips_of(spec: GateSpec, arrays: GateArrays, lower: float) -> Flips | None:
-    """Return what changed against the release in use; pairs of several traces, or in clusters, have no p-value."""
+def flips_of(spec: GateSpec, arrays: GateArrays, lower: float, *, whole: bool = True) -> Flips | None:
+    """Return what changed against the release in use.
+
+    Pairs of several traces, or in clusters, have no p-value, and neither has a part that was stopped at a good moment.
+    """
     if spec.max_drop is None:
         return None
     worse, better = (int(np.count_nonzero(arrays.judged & (arrays.y_pass == sign))) for sign in (1, -1))
-    independent = arrays.repeats == 1 and (spec.target is Target.BENCHMARK or not arrays.clustered)
+    independent = whole and arrays.repeats == 1 and (spec.target is Target.BENCHMARK or not arrays.clustered)
     return Flips(
         worse=worse,
         better=better,

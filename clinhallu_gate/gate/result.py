@@ -28,7 +28,8 @@ class Flips(Record):
     """Bad there and good here."""
     p_worse: float | None
     """Exact one-sided McNemar: how likely so many worse ones were if worse and better were equally likely. It only
-    shows that something got worse, and decides nothing; None where pairs are not independent."""
+    shows that something got worse, and decides nothing; None where pairs are not independent, and after an early
+    stop."""
     regressed: bool
     """Whether the lower limit of the drop is above 0: worse, whatever the margin."""
 
