@@ -1,4 +1,4 @@
-"""Model and judge that must not be up at once: few large chunks, and between two of them one makes room for the other."""
+"""Model and judge that must not be up at once: few large chunks, and between two of them one makes room."""
 
 from collections.abc import Iterator
 from pathlib import Path
