@@ -33,8 +33,8 @@ def fixed_n_rate(expect: float, threshold: float, *, alpha: float, power: float)
 
     Decided means PASS (the upper Clopper-Pearson limit at ``alpha`` is at most the threshold) if the truth ``expect``
     is below the threshold, FAIL (the lower limit is above it) if it is above. The power is a saw-tooth in n, since
-    counts are whole: the returned n is the one after which it never falls below ``power`` again, up to a quarter more than
-    the first n that has it. None if ``expect`` is the threshold or more than ``MOST`` would be needed.
+    counts are whole: the returned n is the one after which it never falls below ``power`` again, up to a quarter more
+    than the first n that has it. None if ``expect`` is the threshold or more than ``MOST`` would be needed.
     """
     if expect == threshold:
         return None
