@@ -210,3 +210,11 @@ def test_pictures_cost_only_who_wants_them() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("False\n")
     assert done.stdout.endswith("False\n")
+
+
+def test_a_hallucination_rate_rises(capsys: pytest.CaptureFixture[str]) -> None:
+    """What gets worse is named as it moves."""
+    main(["plan", "--metric", "visual_hallucination_rate", "--max-drop", "0.05"])
+    said = capsys.readouterr().out
+    assert "the visual hallucination rate rises by at most 5 points above the baseline's" in said
+    assert "if it truly rises by 0 points" in said

@@ -1,6 +1,7 @@
 """What is planned for: a gate, and the truth one expects; read from the options of the command line."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -131,8 +132,9 @@ def _demand_fit(metric: Metric, bound: str, threshold: float) -> None:
     except ValidationError as error:
         first = error.errors()[0]
         said = str(first.get("ctx", {}).get("message", first["msg"]))
-        valid = said.replace("max_drop", "max-drop").replace("min", "--min").replace("max", "--max")
-        raise BadInput(f"--{_dashed(bound)}: {valid}.") from None
+        for name in _BOUNDS:
+            said = re.sub(rf"\b{name}\b", f"--{_dashed(name)}", said)
+        raise BadInput(f"--{_dashed(bound)}: {said.removesuffix(', max_events')}.") from None  # events need no plan
 
 
 def _units(options: Mapping[str, str | None]) -> tuple[int, float, int | None]:

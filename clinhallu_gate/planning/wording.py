@@ -7,7 +7,7 @@ from typing import Any, Final
 from clinhallu_gate.planning.answer import MAXIMUM, Plan, Row
 from clinhallu_gate.planning.question import Question
 from clinhallu_gate.stats.planning import MOST, REPETITIONS, SEED, design_effect, never_event_n
-from clinhallu_gate.vocabulary import Metric
+from clinhallu_gate.vocabulary import METRIC_STAGE, Metric
 
 #: Limits on fewer patients err too often; the gate warns of them as well.
 FEW: Final = 50
@@ -18,7 +18,10 @@ def claim(question: Question) -> str:
     name = question.metric.replace("_", " ")
     bound = _amount(question, question.threshold)
     if question.bound == "max_drop":
-        return f"{name} falls by {'at most' if question.passes else 'more than'} {bound} below the baseline's"
+        most = "at most" if question.passes else "more than"
+        if question.metric in METRIC_STAGE:
+            return f"the {name} rises by {most} {bound} above the baseline's"
+        return f"{name} falls by {most} {bound} below the baseline's"
     name = name if question.metric in (Metric.ANSWER_ACCURACY, Metric.RECOVERY) else f"the {name}"
     if question.bound == "max":
         return f"{name} is {'at most' if question.passes else 'above'} {bound}"
@@ -27,7 +30,9 @@ def claim(question: Question) -> str:
 
 def condition(question: Question) -> str:
     """Return the expected truth: ``if it is truly 24 %``."""
-    verb = "truly falls by" if question.bound == "max_drop" else "is truly"
+    verb = "is truly"
+    if question.bound == "max_drop":
+        verb = f"truly {'rises' if question.metric in METRIC_STAGE else 'falls'} by"
     return f"if it {verb} {_amount(question, question.expect)}"
 
 
