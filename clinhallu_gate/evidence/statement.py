@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from clinhallu_gate.evidence.contents import Told, Unreadable
+from clinhallu_gate.vocabulary import Decision
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 #: A change of what is said under it needs a new number: older evidence is made again to be verified.
@@ -50,7 +51,7 @@ def statement_bytes(content: Mapping[str, Any]) -> bytes:
 def _evaluation(run: Told) -> dict[str, Any]:
     decided = run.decision
     return {
-        "decision": decided.decision,
+        "decision": _word(decided.decision),
         "exitStatus": decided.exit_status,
         "model": {"name": decided.model, "sha256": decided.model_sha256},
         "judge": {"name": decided.judge, "sha256": decided.judge_sha256},
@@ -62,13 +63,17 @@ def _evaluation(run: Told) -> dict[str, Any]:
         ],
         "baseline": decided.baseline,
         "gates": [
-            {"id": gate.id, "severity": str(gate.severity), "decision": gate.decision} for gate in decided.gates
+            {"id": gate.id, "severity": str(gate.severity), "decision": _word(gate.decision)} for gate in decided.gates
         ],
     }
 
 
+def _word(decision: Decision | None) -> str | None:
+    return None if decision is None else str(decision)
+
+
 def _materials(run: Told) -> Iterator[dict[str, Any]]:
-    """Yield what the evaluation rests on; what has no digest (an oracle, a mere endpoint) is named beside the decision."""
+    """Yield what the evaluation rests on; an oracle or a mere endpoint has no digest and is named with the decision."""
     decided, manifest = run.decision, run.manifest
     if decided.model_sha256 is not None:
         yield _material("model", decided.model, decided.model_sha256, _identity(manifest.get("model")))
@@ -82,9 +87,7 @@ def _materials(run: Told) -> Iterator[dict[str, Any]]:
         yield _material("dataset", data.name, data.sha256, {"instances": data.instances})
 
 
-def _material(
-    kind: str, name: str, digest: str, annotations: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def _material(kind: str, name: str, digest: str, annotations: Mapping[str, Any] | None = None) -> dict[str, Any]:
     said = {"annotations": dict(annotations)} if annotations else {}
     return {"name": f"{kind}:{name}", "digest": {"sha256": digest}, **said}
 

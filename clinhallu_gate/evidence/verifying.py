@@ -125,7 +125,9 @@ class _Archive:
             self._file.seek(at)
             found = self._file.read(len(expected))
             if found != expected:
-                differs = next((i for i, pair in enumerate(zip(found, expected, strict=False)) if pair[0] != pair[1]), 0)
+                differs = next(
+                    (i for i, pair in enumerate(zip(found, expected, strict=False)) if pair[0] != pair[1]), 0
+                )
                 yield f"byte {at + differs} of the archive is not as it is packed"
                 return
             at += len(expected)

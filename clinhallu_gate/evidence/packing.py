@@ -24,7 +24,7 @@ from clinhallu_gate.evidence.contents import (
     told,
 )
 from clinhallu_gate.evidence.statement import statement, statement_bytes, sums
-from clinhallu_gate.evidence.verify import verify
+from clinhallu_gate.evidence.verifying import verify
 
 DEFAULT_NAME: Final = "evidence.zip"
 
