@@ -14,7 +14,7 @@ EXIT_USAGE: Final = 4
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, or after one line on stderr 4 for input that cannot be used and 1 for changed evidence."""
+    """Run one command; return 0, or after one line on stderr 4 (input that cannot be used) or 1 (changed evidence)."""
     arguments = _parser().parse_args(argv)
     try:
         said: str = arguments.command(arguments)
