@@ -76,6 +76,9 @@ def disagreements(run: Told, thresholds_sha256: str | None) -> Iterator[str]:
     yield from _differs(MANIFEST, "protocol.sha256", _at(manifest, "protocol", "sha256"), decision.protocol.sha256)
     if decision.model_sha256 is not None:  # not every endpoint says what it serves
         yield from _differs(MANIFEST, "model.digest", _at(manifest, "model", "digest"), decision.model_sha256)
+    if decision.judge_sha256 is not None:
+        judge = _at(manifest, "judge", "model", "digest")
+        yield from _differs(MANIFEST, "judge.model.digest", judge, decision.judge_sha256)
     data = manifest.get("datasets")
     found = [_at(one, "sha256") for one in data] if isinstance(data, list) else None
     yield from _differs(MANIFEST, "datasets.sha256", found, [one.sha256 for one in decision.datasets])

@@ -97,7 +97,7 @@ def _files(run: Path) -> Iterator[tuple[str, Path]]:
             raise BadInput(f"{run}: is not the folder of a finished run (it has no {name}).")
         yield name, _no_link(run / name)
     for file in sorted(_no_link(run / ASSETS).rglob("*")):
-        if not _no_link(file).is_dir():
+        if _no_link(file).is_file():
             yield file.relative_to(run).as_posix(), file
 
 

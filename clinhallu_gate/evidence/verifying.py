@@ -59,6 +59,8 @@ def verify(path: Path) -> Verified:
         BadInput: The file cannot be read, or is no archive that may be opened.
         DoesNotHold: It can be read, and is not what was packed; the message names each file and what was expected.
     """
+    if path.exists() and not path.is_file():
+        raise BadInput(f"{path}: cannot be read: it is no file.")  # a pipe would be waited for
     try:
         with path.open("rb") as file:
             return _Archive(path, file).verified()

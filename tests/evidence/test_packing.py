@@ -130,6 +130,7 @@ def test_files_that_cannot_be_read(run: Path, name: str, content: str) -> None:
     ("key", "value", "said"),
     [
         ("model", {"digest": "9" * 64}, "model.digest"),
+        ("judge", {"name": "oracle"}, "judge.model.digest: None found"),
         ("protocol", {"sha256": "9" * 64}, "protocol.sha256"),
         ("thresholds", None, "thresholds.sha256: None found"),
         ("datasets", [], "datasets.sha256"),

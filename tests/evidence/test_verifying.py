@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import random
 import stat
 import struct
@@ -281,8 +282,9 @@ def test_what_is_no_archive(tmp_path: Path, content: bytes) -> None:
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
-    """A folder, and nothing."""
-    for path in (tmp_path, tmp_path / "none.zip"):
+    """A folder, nothing, and a pipe, which would be waited for."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "none.zip", tmp_path / "pipe"):
         with pytest.raises(BadInput, match="cannot be read"):
             verify(path)
 
