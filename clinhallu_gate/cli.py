@@ -6,20 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from clinhallu_gate.errors import BadInput
+from clinhallu_gate.errors import BadInput, DoesNotHold
 
 EXIT_OK: Final = 0
+EXIT_DOES_NOT_HOLD: Final = 1
 EXIT_USAGE: Final = 4
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, or 4 after one line on stderr for input that cannot be used."""
+    """Run one command; return 0, or after one line on stderr 4 (input that cannot be used) or 1 (changed evidence)."""
     arguments = _parser().parse_args(argv)
     try:
         said: str = arguments.command(arguments)
     except BadInput as error:
         sys.stderr.write(f"clinhallu-gate: {error}\n")
         return EXIT_USAGE
+    except DoesNotHold as error:
+        sys.stderr.write(f"clinhallu-gate: {error}\n")
+        return EXIT_DOES_NOT_HOLD
     sys.stdout.write(f"{said}\n")
     return EXIT_OK
 
@@ -27,10 +31,43 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="clinhallu-gate", description="Commands before and after runs of the gate.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    _add_compare(commands.add_parser("compare", help="tabulate several runs, and say whether they can be compared"))
+    _add_evidence(commands.add_parser("evidence", help="pack what a run decided, and on what, into one archive"))
     _add_export(commands.add_parser("export", help="write a run as a result tree of the benchmark's own code"))
+    _add_model_card(commands.add_parser("model-card", help="print a run's rates as a model card's evaluation results"))
     _add_plan(commands.add_parser("plan", help="how many instances a gate will need, fixed and one by one"))
     _add_review(commands.add_parser("sample-for-review", help="write a random sample of a run's texts to be labelled"))
+    _add_verify(commands.add_parser("verify", help="check that nothing in an archive of evidence was changed"))
     return parser
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of finished runs, two or more")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON")
+    form.add_argument("--markdown", action="store_true", help="print Markdown")
+    parser.set_defaults(command=_compare)
+
+
+def _add_evidence(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="archive to write; default RUN/evidence.zip")
+    parser.add_argument(
+        "--thresholds", type=Path, metavar="FILE", help="where the run's thresholds file lies now, if it was moved"
+    )
+    parser.set_defaults(command=_evidence)
+
+
+def _add_model_card(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run that was completed, to its end")
+    parser.add_argument("--name", metavar="NAME", help="the model's name in the card; default the run's")
+    parser.add_argument("--source-url", metavar="URL", help="where the run's evidence can be had")
+    parser.set_defaults(command=_model_card)
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="archive that `clinhallu-gate evidence` wrote")
+    parser.set_defaults(command=_verify)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -80,11 +117,32 @@ class _Parser(argparse.ArgumentParser):
         super().exit(EXIT_USAGE if status else EXIT_OK, message)
 
 
+def _compare(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.report.compare import as_json, as_markdown, as_text, compare  # noqa: PLC0415 - as below
+
+    compared = compare(arguments.runs)
+    if arguments.json:
+        return as_json(compared)
+    return as_markdown(compared) if arguments.markdown else as_text(compared)
+
+
+def _evidence(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.evidence import pack  # noqa: PLC0415 - as below
+
+    return pack(arguments.run, arguments.out, thresholds=arguments.thresholds).line
+
+
 def _export(arguments: argparse.Namespace) -> str:
     from clinhallu_gate.tree.write import write_tree  # noqa: PLC0415 - --help needs no pyarrow
 
     files = write_tree(arguments.run, arguments.out)
     return f"{len(files)} files in {arguments.out}"
+
+
+def _model_card(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.report.model_card import model_card  # noqa: PLC0415 - as above
+
+    return model_card(arguments.run, name=arguments.name, source_url=arguments.source_url)
 
 
 def _plan(arguments: argparse.Namespace) -> str:
@@ -104,6 +162,12 @@ def _sample_for_review(arguments: argparse.Namespace) -> str:
     from clinhallu_gate.pipeline.reviewing import write_sheet  # noqa: PLC0415 - as above
 
     return write_sheet(arguments.run, arguments.n, arguments.out).line
+
+
+def _verify(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.evidence import verify  # noqa: PLC0415 - as above
+
+    return verify(arguments.file).line
 
 
 if __name__ == "__main__":

@@ -12,6 +12,10 @@ class BadInput(GateError):
     """Input that cannot be used: one line that names the file, the key, the value and what is valid (exit 4)."""
 
 
+class DoesNotHold(GateError):
+    """Evidence that can be read and is not what was packed (exit 1)."""
+
+
 class EvaluationFailed(GateError):
     """The evaluation itself could not be completed, whatever the model is like (exit 11)."""
 

@@ -1,0 +1,103 @@
+"""What belongs to the evidence of a run, and what the files that speak of it say."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from clinhallu_gate.errors import GateError
+from clinhallu_gate.report.decision import FILE_NAME, DecisionDocument
+
+DECISION: Final = FILE_NAME
+MANIFEST: Final = "manifest.json"
+#: Files that every run leaves; the server's log and the store are none of them.
+FILES: Final = (
+    *(DECISION, MANIFEST, "results.parquet", "traces.parquet", "instances.jsonl"),
+    *("report.html", "summary.md"),
+)
+ASSETS: Final = "report_assets"
+THRESHOLDS: Final = "thresholds"
+SUMS: Final = "SHA256SUMS"
+STATEMENT: Final = "statement.json"
+#: Bytes of a file that is read as a whole.
+LARGEST_TEXT: Final = 64 << 20
+
+
+class Unreadable(GateError):
+    """A file of the evidence is not what its name says; the message begins with the name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A run by its own words."""
+
+    decision: DecisionDocument
+    manifest: Mapping[str, Any]
+
+
+def told(decision: bytes, manifest: bytes) -> Told:
+    """Read both. Raises ``Unreadable`` if one is not what it should be."""
+    try:
+        document = DecisionDocument.model_validate_json(decision)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise Unreadable(f"{DECISION}: cannot be read: {key}: {first['msg']}") from None
+    return Told(document, read_json(MANIFEST, manifest))
+
+
+def read_json(name: str, content: bytes) -> Mapping[str, Any]:
+    """Return a JSON object. Raises ``Unreadable`` for anything else."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"{name}: is not JSON: {' '.join(str(error).split())}") from None
+    if not isinstance(found, dict):
+        raise Unreadable(f"{name}: is not a JSON object")
+    return found
+
+
+def thresholds_name(document: DecisionDocument) -> str:
+    """Return under which name the thresholds file is packed."""
+    return f"{THRESHOLDS}/{PurePosixPath(document.thresholds.file).name}"
+
+
+def disagreements(run: Told, thresholds_sha256: str | None) -> Iterator[str]:
+    """Yield where decision, manifest and thresholds file do not speak of the same run."""
+    decision, manifest = run.decision, run.manifest
+    yield from _differs(thresholds_name(decision), "SHA-256", thresholds_sha256, decision.thresholds.sha256)
+    yield from _differs(
+        MANIFEST, "thresholds.sha256", _at(manifest, "thresholds", "sha256"), decision.thresholds.sha256
+    )
+    yield from _differs(MANIFEST, "protocol.sha256", _at(manifest, "protocol", "sha256"), decision.protocol.sha256)
+    if decision.model_sha256 is not None:  # not every endpoint says what it serves
+        yield from _differs(MANIFEST, "model.digest", _at(manifest, "model", "digest"), decision.model_sha256)
+    if decision.judge_sha256 is not None:
+        judge = _at(manifest, "judge", "model", "digest")
+        yield from _differs(MANIFEST, "judge.model.digest", judge, decision.judge_sha256)
+    data = manifest.get("datasets")
+    found = [_at(one, "sha256") for one in data] if isinstance(data, list) else None
+    yield from _differs(MANIFEST, "datasets.sha256", found, [one.sha256 for one in decision.datasets])
+
+
+def _at(content: object, *keys: str) -> object:
+    for key in keys:
+        content = content.get(key) if isinstance(content, dict) else None
+    return content
+
+
+def _differs(file: str, what: str, found: object, decided: object) -> Iterator[str]:
+    if found != decided:
+        yield f"{file}: {what}: {found} found, {decided} expected, as {DECISION} says"
+
+
+def sha256(chunks: Iterable[bytes]) -> str:
+    """Return the SHA-256 of a content."""
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,156 @@
+"""Pack the evidence of a run into one archive: the same run gives the same bytes."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from clinhallu_gate.errors import BadInput, DoesNotHold
+from clinhallu_gate.evidence.container import CHUNK, Member, checksum, name_trouble, written
+from clinhallu_gate.evidence.contents import (
+    ASSETS,
+    DECISION,
+    FILES,
+    MANIFEST,
+    STATEMENT,
+    SUMS,
+    Told,
+    Unreadable,
+    disagreements,
+    sha256,
+    thresholds_name,
+    told,
+)
+from clinhallu_gate.evidence.statement import statement, statement_bytes, sums
+from clinhallu_gate.evidence.verifying import verify
+
+DEFAULT_NAME: Final = "evidence.zip"
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """An archive that was written."""
+
+    file: Path
+    files: int
+    sha256: str
+
+    @property
+    def line(self) -> str:
+        """Return it as one line."""
+        return (
+            f"{self.file}: {self.files} files, SHA-256 {self.sha256}. "
+            "It holds the texts of the run: keep it as you keep the data."
+        )
+
+
+def pack(run: Path, out: Path | None = None, *, thresholds: Path | None = None) -> Packed:
+    """Pack what a run left, with the policy that decided it, and verify the archive.
+
+    Args:
+        run: Folder of the run.
+        out: The file; by default ``evidence.zip`` in the run's folder. Only its owner may read it.
+        thresholds: Where the thresholds file lies now; by default where the run found it.
+
+    Raises:
+        BadInput: The run is not finished, its files are not of one run, the thresholds file is gone or was changed, or
+            the archive is there already or cannot be written.
+    """
+    try:
+        members = _members(run, thresholds)
+    except Unreadable as error:
+        raise BadInput(f"{run / str(error)}.") from None
+    except OSError as error:
+        raise BadInput(f"{error.filename}: cannot be read: {error.strerror or error}.") from None
+    file = out or run / DEFAULT_NAME
+    _write(file, members)
+    try:
+        verified = verify(file)
+    except (BadInput, DoesNotHold) as error:
+        file.unlink()
+        raise BadInput(f"{run}: was changed while it was packed ({error}).") from None
+    return Packed(file, verified.files, sha256(_chunks(file)))
+
+
+def _members(run: Path, thresholds: Path | None) -> list[Member]:
+    files = dict(_files(run))
+    document = told((run / DECISION).read_bytes(), (run / MANIFEST).read_bytes())
+    policy = _policy(run, document, thresholds)
+    files[thresholds_name(document.decision)] = policy
+    for name in files:
+        if trouble := name_trouble(name):
+            raise BadInput(f"{run}: {name!r} {trouble}, so it cannot be packed.")
+    for said in disagreements(document, sha256(_chunks(policy))):
+        raise BadInput(f"{run}: is not of one run: {said}.")
+    digests = {name: sha256(_chunks(file)) for name, file in files.items()}
+    stated = statement_bytes(statement(document, digests))
+    listed = sums({**digests, STATEMENT: sha256([stated])})
+    return [*(_file(name, file) for name, file in files.items()), _made(STATEMENT, stated), _made(SUMS, listed)]
+
+
+def _files(run: Path) -> Iterator[tuple[str, Path]]:
+    """Yield what the folder holds of the evidence, by name."""
+    for name in FILES:
+        if not (run / name).is_file():
+            raise BadInput(f"{run}: is not the folder of a finished run (it has no {name}).")
+        yield name, _no_link(run / name)
+    for file in sorted(_no_link(run / ASSETS).rglob("*")):
+        if _no_link(file).is_file():
+            yield file.relative_to(run).as_posix(), file
+
+
+def _no_link(file: Path) -> Path:
+    if file.is_symlink():
+        raise BadInput(f"{file}: is a link, and evidence is packed from files alone.")
+    return file
+
+
+def _policy(run: Path, document: Told, thresholds: Path | None) -> Path:
+    """Return the thresholds file that decided the run."""
+    decided = document.decision.thresholds
+    file = thresholds or Path(decided.file)
+    then = f"{run} was decided by the one with SHA-256 {decided.sha256}"
+    try:
+        found = sha256(_chunks(file))
+    except OSError as error:
+        raise BadInput(
+            f"{file}: cannot be read: {error.strerror}; {then}. --thresholds FILE says where it lies now."
+        ) from None
+    if found != decided.sha256:
+        raise BadInput(f"{file}: is another file now, SHA-256 {found}; {then}. --thresholds FILE says where it lies.")
+    return file
+
+
+def _file(name: str, file: Path) -> Member:
+    return Member(name, file.stat().st_size, checksum(_chunks(file)), partial(_chunks, file))
+
+
+def _made(name: str, content: bytes) -> Member:
+    return Member(name, len(content), checksum([content]), lambda: iter([content]))
+
+
+def _chunks(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as opened:
+        while chunk := opened.read(CHUNK):
+            yield chunk
+
+
+def _write(file: Path, members: Sequence[Member]) -> None:
+    """Write the archive to a new file that only its owner may read; leave none behind that is not whole."""
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise BadInput(f"--out: {file} is there already; name another file.") from None
+    except (OSError, ValueError) as error:
+        raise BadInput(f"--out: {file} cannot be written: {getattr(error, 'strerror', None) or error}.") from None
+    try:
+        with os.fdopen(handle, "wb") as opened:
+            opened.writelines(written(members))
+    except OSError as error:
+        file.unlink()
+        raise BadInput(f"--out: {file} cannot be written: {error.strerror or error}.") from None
+    except BaseException:
+        file.unlink()
+        raise
