@@ -292,13 +292,13 @@ class Chunks:
 # The table
 
 
-def fixed_cases() -> Iterator[Case]:
-    """Cases at fixed n."""
+def fixed_cases(sizes: Sequence[int] = SIZES) -> Iterator[Case]:
+    """Cases at fixed n; ``sizes`` are those of the four sets."""
     exact = {
         "n = 60, rate .15": Strata([60], [0.15]),
         "n = 300, rate .05": Strata([300], [0.05]),
         "n = 869, rate .55": Strata([869], [0.55]),
-        "n = 7,031, rate .25": Strata([7031], [0.25]),
+        f"n = {sum(sizes):,}, rate .25": Strata([sum(sizes)], [0.25]),
     }
     clustered = {
         "50 clusters of 8, rate .05": Strata([50], [0.05], (8,), ICC),
@@ -309,8 +309,8 @@ def fixed_cases() -> Iterator[Case]:
         "120 clusters of 1 to 12, rate .25": Strata([120], [0.25], (1, 2, 12, 3, 1, 5), ICC),
     }
     mean = {
-        "the four sets, rate .15": Strata(SIZES, [0.15] * 4),
-        "the four sets, rates .60 and .05": Strata(SIZES, [0.6, 0.05, 0.05, 0.05]),
+        "the four sets, rate .15": Strata(sizes, [0.15] * 4),
+        "the four sets, rates .60 and .05": Strata(sizes, [0.6, 0.05, 0.05, 0.05]),
         "4 of 60, rate .05": Strata([60] * 4, [0.05] * 4),
         "4 of 60, rates .17 and .01": Strata([60] * 4, [0.17, 0.01, 0.01, 0.01]),
         "34 / 269 / 240 / 160, rate .05": Strata([34, 269, 240, 160], [0.05] * 4),
@@ -326,7 +326,13 @@ def fixed_cases() -> Iterator[Case]:
     for kind, cases in {"exact": exact, "clustered": clustered, "mean of 4 sets": mean, "paired": paired}.items():
         alpha = ALPHA_OF_MEAN if cases is mean else ALPHA
         for name, strata in cases.items():
-            yield Case(kind, name, partial(fixed, strata, all_judged), alpha, cheap=sum(strata.clusters) < sum(SIZES))
+            yield Case(
+                kind,
+                name,
+                partial(fixed, strata, all_judged),
+                alpha,
+                cheap=kind != "exact" or sum(strata.clusters) < sum(sizes),
+            )
     for name, hide in {"at random": some_unjudged, "the worst ones": worst_unjudged}.items():
         one = exact["n = 869, rate .55"]
         four = mean["the four sets, rate .15"]
@@ -335,15 +341,15 @@ def fixed_cases() -> Iterator[Case]:
         yield Case(kind, f"{name}, the four sets, rate .15", partial(fixed, four, hide), ALPHA_OF_MEAN)
 
 
-def sequential_cases() -> Iterator[Case]:
-    """Cases that are decided while the instances come in; chunks are apart."""
-    one, kind = [sum(SIZES)], "sequential, list"
+def sequential_cases(sizes: Sequence[int] = SIZES) -> Iterator[Case]:
+    """Cases that are decided while the instances come in, ``sizes`` those of the four sets; chunks are apart."""
+    one, kind = [sum(sizes)], "sequential, list"
     for rate in (0.05, 0.55):
-        yield Case(kind, f"7,031, rate {rate:.2f}", partial(whole_list, List(one, [rate]), all_judged))
+        yield Case(kind, f"{sum(sizes):,}, rate {rate:.2f}", partial(whole_list, List(one, [rate]), all_judged))
     kind = "sequential, mean of 4 sets, list"
     for rates in ([0.15] * 4, [0.6, 0.05, 0.05, 0.05], [0.02, 0.5, 0.9, 0.1]):
         name = " / ".join(f"{rate:.2f}" for rate in rates)
-        yield Case(kind, f"rates {name}", partial(whole_list, List(SIZES, rates), all_judged))
+        yield Case(kind, f"rates {name}", partial(whole_list, List(sizes, rates), all_judged))
     families = Strata([112, 898, 800, 533], [0.4, 0.1, 0.1, 0.1], (3,), ICC)
     kind = "sequential, patients"
     yield Case(kind, "2,000 of 3, rate .15", partial(patients, Strata([2000], [0.15], (3,), ICC), all_judged))

@@ -1,4 +1,4 @@
-"""``clinhallu-gate``: commands on finished runs; the gate itself is ``pytest suites/``."""
+"""``clinhallu-gate``: commands before and after runs; the gate itself is ``pytest suites/``."""
 
 import argparse
 import sys
@@ -25,13 +25,51 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="clinhallu-gate", description="Commands on finished runs of the gate.")
+    parser = _Parser(prog="clinhallu-gate", description="Commands before and after runs of the gate.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    export = commands.add_parser("export", help="write a run as a result tree of the ClinHallu benchmark's own code")
-    export.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
-    export.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write the tree below")
-    export.set_defaults(command=_export)
+    _add_export(commands.add_parser("export", help="write a run as a result tree of the benchmark's own code"))
+    _add_plan(commands.add_parser("plan", help="how many instances a gate will need, fixed and one by one"))
+    _add_review(commands.add_parser("sample-for-review", help="write a random sample of a run's texts to be labelled"))
     return parser
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write the tree below")
+    parser.set_defaults(command=_export)
+
+
+def _add_review(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument(
+        "--n", type=int, required=True, metavar="N", help="instances to draw; 200 or more adjust a rate"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="CSV file to write; default RUN/review-N.csv")
+    parser.set_defaults(command=_sample_for_review)
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``plan``; their values are read, and refused, by ``read_question``."""
+    gate = parser.add_argument_group("the gate, on the metric's own scale")
+    gate.add_argument("--metric", required=True, help="its name, as in a thresholds file")
+    gate.add_argument("--max", metavar="RATE", help="it must be at most this")
+    gate.add_argument("--min", metavar="RATE", help="it must be at least this")
+    gate.add_argument("--max-drop", metavar="DROP", help="it may fall by this much below the baseline run's")
+    gate.add_argument("--alpha", default="0.05", help="one-sided error of a PASS (default: %(default)s)")
+    gate.add_argument(
+        "--gates", default="1", metavar="M", help="blocking gates: a FAIL is said at alpha / M (default: 1)"
+    )
+    truth = parser.add_argument_group("what is expected")
+    truth.add_argument("--expect", metavar="RATE", help="the true value; with --max-drop the true drop (default: 0)")
+    truth.add_argument("--discordance", metavar="SHARE", help="share of pairs that differ (default: 0.12)")
+    truth.add_argument("--power", default="0.8", help="wanted chance of the decision (default: %(default)s)")
+    truth.add_argument("--cluster-size", metavar="M", help="instances of each patient")
+    truth.add_argument("--icc", help="correlation of a patient's instances, 0 to 1")
+    truth.add_argument("--list", metavar="N", help="speak of this list of N instances, not of patients like these")
+    output = parser.add_argument_group("output")
+    output.add_argument("--plot", type=Path, metavar="FILE", help="draw the chance over the instances (.svg or .png)")
+    output.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=_plan)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,6 +85,25 @@ def _export(arguments: argparse.Namespace) -> str:
 
     files = write_tree(arguments.run, arguments.out)
     return f"{len(files)} files in {arguments.out}"
+
+
+def _plan(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.planning import as_json, as_text, plan, read_question  # noqa: PLC0415 - --help needs no scipy
+    from clinhallu_gate.planning.plot import demand_kind, draw  # noqa: PLC0415 - as above
+
+    question = read_question(vars(arguments))
+    if arguments.plot is not None:
+        demand_kind(arguments.plot)
+    planned = plan(question)
+    if arguments.plot is not None:
+        draw(planned, arguments.plot)
+    return as_json(planned) if arguments.json else as_text(planned)
+
+
+def _sample_for_review(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.pipeline.reviewing import write_sheet  # noqa: PLC0415 - as above
+
+    return write_sheet(arguments.run, arguments.n, arguments.out).line
 
 
 if __name__ == "__main__":

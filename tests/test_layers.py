@@ -15,7 +15,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ports", "events", "address", "results", "pseudonym"),
     ("config", "datasets", "protocol", "published", "scoring", "stats", "tree"),
     ("judge", "trace", "engine", "store", "hosting"),
-    ("gate",),
+    ("gate", "planning"),
     ("report",),
     ("pipeline",),
     ("plugin", "cli"),

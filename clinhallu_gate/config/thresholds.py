@@ -1,6 +1,6 @@
 """The thresholds file: what a release has to hold, and the single gates that it spells out for given data."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -21,6 +21,7 @@ __all__ = [
     "JudgeMinima",
     "Thresholds",
     "demand_baseline",
+    "demand_tags",
     "expand",
     "load_thresholds",
 ]
@@ -99,6 +100,16 @@ def demand_baseline(thresholds: Thresholds, *, given: bool) -> None:
             place = f"gates[{i}].baseline"
             line = line_of(thresholds.lines, place)
             raise BadInput(f"{thresholds.file}:{line}: {place}: 'required', but no baseline run is given (--baseline).")
+
+
+def demand_tags(thresholds: Thresholds, tags: Iterable[str]) -> None:
+    """Raise ``BadInput`` if a gate counts instances with a tag that none has: its events could never be seen."""
+    known = sorted(set(tags))
+    for i, entry in enumerate(thresholds.gates):
+        if entry.tag is not None and entry.tag not in known:
+            place = f"gates[{i}].tag"
+            message = not_one_of(place, entry.tag, known or ("none: there are no tags",), noun="a tag of this data")
+            raise BadInput(f"{thresholds.file}:{line_of(thresholds.lines, place)}: {message}")
 
 
 def _stratum_names(strata: Mapping[str, Sequence[str]]) -> list[str]:

@@ -1,6 +1,6 @@
 """One gate from arrays to a decision, and all gates of a run."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -9,9 +9,20 @@ import numpy as np
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.gate.further import further_instances
-from clinhallu_gate.gate.limits import Limits, bound, exact_estimate, list_limits, natural, sampling_limits, turned
+from clinhallu_gate.gate.labelled import Labels, Margins, Reviews, adjusted, shrunken
+from clinhallu_gate.gate.limits import (
+    TIE,
+    Limits,
+    bound,
+    exact_estimate,
+    exact_mean,
+    list_limits,
+    natural,
+    sampling_limits,
+    turned,
+)
 from clinhallu_gate.gate.metrics import GateArrays, NotApplicable, VerdictOf, gate_arrays
-from clinhallu_gate.gate.result import Counts, Flips, GateResult, Measured, gate_result
+from clinhallu_gate.gate.result import Adjusted, Counts, Flips, GateResult, Measured, gate_result
 from clinhallu_gate.gate.wording import explain, explain_events
 from clinhallu_gate.stats import Sample, lower_limit_of_mean, mcnemar_worse, upper_limit_of_mean
 from clinhallu_gate.stats.sample import FloatArray
@@ -58,25 +69,32 @@ def decide(spec: GateSpec, arrays: GateArrays | NotApplicable, rules: Rules) -> 
         return not_completed(spec, arrays)
     if spec.max_events is not None:
         return decide_events(spec, arrays, rules, complete=rules.complete)
+    if arrays.labels is not None and not arrays.paired:
+        return _by_labels(spec, arrays, arrays.labels, rules)
+    return _decided(spec, arrays, _limits(spec, arrays, rules), rules)
+
+
+def _limits(spec: GateSpec, arrays: GateArrays, rules: Rules) -> Limits:
     if spec.target is Target.BENCHMARK and rules.complete:
-        return _decided(spec, arrays, list_limits(arrays), rules)
+        return list_limits(arrays)
     clustered = spec.target is Target.POPULATION
-    limits = sampling_limits(arrays, pass_error=rules.alpha, fail_error=rules.fail_error, clustered=clustered)
-    return _decided(spec, arrays, limits, rules)
+    return sampling_limits(arrays, pass_error=rules.alpha, fail_error=rules.fail_error, clustered=clustered)
 
 
 def decide_all(
-    specs: Iterable[GateSpec],
+    specs: Sequence[GateSpec],
     frame: Frame,
     verdict_of: VerdictOf,
     rules: Rules,
     *,
     baseline_of: VerdictOf | None = None,
+    reviews: Reviews | None = None,
 ) -> tuple[GateResult, ...]:
     """Decide the gates in their order. Raises ``EvaluationFailed`` if a gate's scope was asked only in part."""
-    return tuple(
-        decide(spec, gate_arrays(spec, frame, verdict_of, baseline_of, repeats=rules.repeats), rules) for spec in specs
+    laid_out = (
+        gate_arrays(spec, frame, verdict_of, baseline_of, repeats=rules.repeats, reviews=reviews) for spec in specs
     )
+    return tuple(decide(spec, arrays, rules) for spec, arrays in zip(specs, laid_out, strict=True))
 
 
 def count_blocking(specs: Iterable[GateSpec]) -> int:
@@ -137,18 +155,63 @@ def _events(y: FloatArray, arrays: GateArrays) -> int:
     return int(np.count_nonzero(y.reshape(-1, arrays.repeats).max(axis=1) > 0))
 
 
+def _by_labels(spec: GateSpec, arrays: GateArrays, labels: Labels, rules: Rules) -> GateResult:
+    """Decide by labels of a random sample, with the judge's verdicts where they help."""
+    raw = exact_estimate(arrays)
+    found = adjusted(
+        labels,
+        arrays.stratum,
+        arrays.cluster if spec.target is Target.POPULATION else arrays.units,
+        judge_defined=None if raw is None else float(natural(spec, raw)),
+        errors=(rules.fail_error, rules.alpha),
+        finite=spec.target is Target.BENCHMARK and rules.complete,
+    )
+    limits = Limits(found.lower, rules.fail_error, found.upper, rules.alpha, TIE, found.method)
+    decision = _compare(limits, Margins(bound(spec), bound(spec)))
+    measured = measured_by(spec, found.estimate, limits)
+    return gate_result(
+        spec,
+        decision,
+        explain(spec, arrays, decision, measured, adjusted=found.told),
+        counts=counts_of(arrays),
+        measured=measured,
+        adjusted=found.told,
+    )
+
+
+def _margins(spec: GateSpec, arrays: GateArrays, rules: Rules) -> Margins:
+    """Return what the limits are held against: the threshold, or of it what a judge with labels can see."""
+    threshold = bound(spec)
+    if arrays.labels is None or spec.max_drop is None:
+        return Margins(threshold, threshold)
+    everywhere = np.ones(arrays.n, dtype=np.bool_)
+    undelivered = exact_mean(arrays.labels.undelivered_more, arrays, everywhere) or Fraction(0)
+    return shrunken(arrays.labels, threshold, undelivered, errors=(rules.fail_error, rules.alpha))
+
+
+def _told(arrays: GateArrays, margins: Margins) -> Adjusted | None:
+    if arrays.labels is None:
+        return None
+    told = (float(margins.within), float(margins.beyond))
+    return Adjusted(labels=arrays.labels.count, weight=1.0, judge_defined=None, margins=told)
+
+
 def _decided(spec: GateSpec, arrays: GateArrays, limits: Limits, rules: Rules) -> GateResult:
-    decision = _compare(limits, bound(spec))
+    margins = _margins(spec, arrays, rules)
+    told = _told(arrays, margins)
+    decision = _compare(limits, margins)
+    judge_defined = rules.judge_defined and told is None
     measured = measured_by(spec, exact_estimate(arrays), limits)
     further = further_instances(spec, arrays, limits) if decision is Decision.INCONCLUSIVE else None
     return gate_result(
         spec,
         decision,
-        explain(spec, arrays, decision, measured, further=further, judge_defined=rules.judge_defined),
+        explain(spec, arrays, decision, measured, further=further, judge_defined=judge_defined, adjusted=told),
         counts=counts_of(arrays),
         measured=measured,
         further=further,
-        judge_defined=rules.judge_defined,
+        judge_defined=judge_defined,
+        adjusted=told,
         flips=flips_of(spec, arrays, float(limits.lower)),
     )
 
@@ -171,12 +234,15 @@ def counts_of(arrays: GateArrays) -> Counts:
     return Counts(n=arrays.n, failed=arrays.failed, unjudged=arrays.unjudged)
 
 
-def flips_of(spec: GateSpec, arrays: GateArrays, lower: float) -> Flips | None:
-    """Return what changed against the release in use; pairs of several traces, or in clusters, have no p-value."""
+def flips_of(spec: GateSpec, arrays: GateArrays, lower: float, *, whole: bool = True) -> Flips | None:
+    """Return what changed against the release in use.
+
+    Pairs of several traces, or in clusters, have no p-value, and neither has a part that was stopped at a good moment.
+    """
     if spec.max_drop is None:
         return None
     worse, better = (int(np.count_nonzero(arrays.judged & (arrays.y_pass == sign))) for sign in (1, -1))
-    independent = arrays.repeats == 1 and (spec.target is Target.BENCHMARK or not arrays.clustered)
+    independent = whole and arrays.repeats == 1 and (spec.target is Target.BENCHMARK or not arrays.clustered)
     return Flips(
         worse=worse,
         better=better,
@@ -185,7 +251,7 @@ def flips_of(spec: GateSpec, arrays: GateArrays, lower: float) -> Flips | None:
     )
 
 
-def _compare(limits: Limits, threshold: Fraction) -> Decision:
-    if limits.allows_pass(threshold):
+def _compare(limits: Limits, margins: Margins) -> Decision:
+    if limits.allows_pass(margins.within):
         return Decision.PASS
-    return Decision.FAIL if limits.shows_fail(threshold) else Decision.INCONCLUSIVE
+    return Decision.FAIL if limits.shows_fail(margins.beyond) else Decision.INCONCLUSIVE

@@ -10,6 +10,7 @@ import numpy as np
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.errors import EvaluationFailed
 from clinhallu_gate.gate.frame import Frame
+from clinhallu_gate.gate.labelled import Labels, Reviews
 from clinhallu_gate.records import Failed, Judged, NotAsked, Reading, Unjudged, Verdict
 from clinhallu_gate.stats.sample import BoolArray, FloatArray, IntArray, Sample
 from clinhallu_gate.vocabulary import ANSWER, METRIC_STAGE, Arm, Metric, NotAskedReason, Unit, UnjudgedReason
@@ -41,6 +42,8 @@ class GateArrays:
     unit: Unit = Unit.INSTANCE
     repeats: int = 1
     """Traces per instance."""
+    labels: Labels | None = None
+    """What people say of a random sample of the run."""
 
     @property
     def n(self) -> int:
@@ -135,6 +138,7 @@ def gate_arrays(
     *,
     members: IntArray | None = None,
     repeats: int = 1,
+    reviews: Reviews | None = None,
 ) -> GateArrays | NotApplicable:
     """Return the arrays of a gate, or why it has none.
 
@@ -145,6 +149,7 @@ def gate_arrays(
         baseline_of: those of the release in use, which ``max_drop`` compares with; what it lacks is unjudged there.
         members: positions of the instances to lay out, in this order; by default all that the gate speaks of.
         repeats: traces per instance.
+        reviews: what people say of a random sample of the run, by reading.
 
     Raises ``EvaluationFailed`` if a verdict of the scope was not sought: a gate is never computed from a part.
     """
@@ -171,6 +176,24 @@ def gate_arrays(
         paired=len(read) > 1,
         unit=spec.unit,
         repeats=repeats,
+        labels=_labels(spec, uids, read, reviews or {}) if repeats == 1 else None,
+    )
+
+
+def _labels(spec: GateSpec, uids: Sequence[str], read: Sequence[_Bad], reviews: Reviews) -> Labels | None:
+    """Return the labels of a rate of instances, or of this run's side of a pair; None where they adjust nothing."""
+    (reading, *others) = readings(spec)
+    if others or reading not in reviews or spec.unit is not Unit.INSTANCE or spec.max_events is not None:
+        return None
+    now = read[0]
+    before = read[1].failed if len(read) > 1 else np.zeros_like(now.failed)
+    return Labels.of(
+        uids,
+        reviews[reading],
+        judge_low=now.least,
+        judge_high=now.most,
+        delivered=~now.failed,
+        undelivered_more=now.failed.astype(np.float64) - before,
     )
 
 

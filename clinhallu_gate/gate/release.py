@@ -59,15 +59,20 @@ def failure_budget(results: Iterable[GateResult]) -> Mapping[Stage, float] | Non
 
     None if a rate is missing, or if the sum is 0.
     """
-    rates = {
-        METRIC_STAGE[result.metric]: result.estimate
-        for result in results
-        if result.metric in METRIC_STAGE and result.scope == MEAN and result.estimate is not None
-    }
+    rates = {stage: result.estimate for stage, result in stage_gates(results).items() if result.estimate is not None}
     total = sum(rates.values())
     if len(rates) < len(Stage) or total == 0:
         return None
     return {stage: rates[stage] / total for stage in Stage}
+
+
+def stage_gates(results: Iterable[GateResult]) -> Mapping[Stage, GateResult]:
+    """Return the gate on each stage's rate (scope ``mean``): not on its rise, nor on events among a few instances."""
+    return {
+        METRIC_STAGE[result.metric]: result
+        for result in results
+        if result.metric in METRIC_STAGE and result.scope == MEAN and "max" in result.threshold
+    }
 
 
 def _waived(spec: GateSpec, result: GateResult) -> bool:

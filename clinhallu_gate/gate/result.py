@@ -28,7 +28,8 @@ class Flips(Record):
     """Bad there and good here."""
     p_worse: float | None
     """Exact one-sided McNemar: how likely so many worse ones were if worse and better were equally likely. It only
-    shows that something got worse, and decides nothing; None where pairs are not independent."""
+    shows that something got worse, and decides nothing; None where pairs are not independent, and after an early
+    stop."""
     regressed: bool
     """Whether the lower limit of the drop is above 0: worse, whatever the margin."""
 
@@ -40,7 +41,9 @@ class Adjusted(Record):
     weight: float
     """What the judge's verdicts count beside the labels (lambda of PPI++); 0 for the labels alone."""
     judge_defined: float | None
-    """The rate by the judge's verdicts alone."""
+    """The rate by the judge's verdicts alone; of a paired gate, whose difference stays the judge's, None."""
+    margins: tuple[float, float] | None = None
+    """Of a paired gate: the margins that a PASS and a FAIL were held against, shrunken to what the judge can see."""
 
 
 class GateResult(Record):

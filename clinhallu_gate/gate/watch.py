@@ -213,7 +213,7 @@ class Watch:
             further=further,
             judge_defined=judge_defined,
             confidence_sequence=tuple(self._point(each, arrays) for each in sequence),
-            flips=flips_of(self.spec, arrays, float(limits.lower)),
+            flips=flips_of(self.spec, arrays, float(limits.lower), whole=of is None),
         )
 
     def _sequence(self, drawn: Drawn, n: int, found: Crossing | None, threshold: float) -> list[Bounds]:
@@ -227,8 +227,11 @@ class Watch:
         return [*before, last]
 
     def _early(self, result: GateResult, seen: int) -> GateResult:
-        """Return a result that was found before all of the gate's instances were asked."""
-        return result.model_copy(update={"of": int(self.places.size)}) if seen < self.places.size else result
+        """Return a result that was found before all of the gate's instances were asked: what was seen is no rate."""
+        if seen == self.places.size:
+            return result
+        unknown = dict.fromkeys(("estimate", "interval", "interval_levels", "method"))
+        return result.model_copy(update={"of": int(self.places.size), **unknown})
 
     def _limits(self, found: Bounds, arrays: GateArrays) -> Limits:
         lower, upper = (_off_scale(value, arrays) for value in (found.lower, found.upper))

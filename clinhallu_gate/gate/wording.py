@@ -5,8 +5,8 @@ from typing import Final
 
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.gate.metrics import GateArrays
-from clinhallu_gate.gate.result import Measured, threshold_of
-from clinhallu_gate.vocabulary import Decision, Method, Target
+from clinhallu_gate.gate.result import Adjusted, Measured, threshold_of
+from clinhallu_gate.vocabulary import METRIC_STAGE, Decision, Method, Target
 
 # Below this many clusters the cluster-robust limits err too often: at a nominal .05, with 40 clusters of 8 and an
 # intra-cluster correlation of .3, in .075 to .114 of simulated samples, by the way in which clusters correlate.
@@ -22,6 +22,7 @@ def explain(
     *,
     further: int | None = None,
     judge_defined: bool = False,
+    adjusted: Adjusted | None = None,
     of: int | None = None,
 ) -> str:
     """Return one sentence for people, without a full stop.
@@ -33,6 +34,7 @@ def explain(
         measured: estimate and limits.
         further: further instances that would likely decide it.
         judge_defined: whether only a judge model says so.
+        adjusted: labels by people that it rests on.
         of: instances in the scope, where the gate was decided before all were asked.
     """
     parts = [wanted(spec)]
@@ -50,6 +52,8 @@ def explain(
         parts.append(f"roughly {rounded_up(further):,} further {more} would likely decide it, if the rate stays")
     if judge_defined:
         parts.append(JUDGE_DEFINED)
+    if adjusted is not None:
+        parts.append(_by_labels(adjusted))
     return "; ".join(parts)
 
 
@@ -66,12 +70,29 @@ def explain_events(
     return "; ".join(parts)
 
 
+def _by_labels(adjusted: Adjusted) -> str:
+    """Say what labels by people did."""
+    if adjusted.margins is not None:
+        within, beyond = adjusted.margins
+        return (
+            f"held against {within:.4f} for a PASS and {beyond:.4f} for a FAIL, as {adjusted.labels} labelled "
+            "instances show how much of a difference the judge can see"
+        )
+    alone = (
+        "the judge alone says nothing"
+        if adjusted.judge_defined is None
+        else f"the judge alone {adjusted.judge_defined:.3f}"
+    )
+    return f"by {adjusted.labels} labelled instances; {alone}"
+
+
 def wanted(spec: GateSpec) -> str:
     """Return what the gate wants: ``at most 0.30 wanted``."""
     ((bound, value),) = threshold_of(spec).items()
     if bound == "max_events":
         return "no event wanted" if not value else f"at most {value:g} events wanted"
-    words = {"max": "at most", "min": "at least", "max_drop": "a drop of at most"}[bound]
+    worse = "rise" if spec.metric in METRIC_STAGE else "drop"
+    words = {"max": "at most", "min": "at least", "max_drop": f"a {worse} of at most"}[bound]
     return f"{words} {value if round(value, 2) != value else f'{value:.2f}'} wanted"
 
 

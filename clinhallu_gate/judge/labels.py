@@ -1,18 +1,24 @@
-"""Labels that people gave to stages, read from a CSV file."""
+"""Labels that people gave to stages and answers, read from CSV: a list of one's own, or a filled review sheet."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from clinhallu_gate.errors import BadInput, not_one_of
-from clinhallu_gate.records import Instance, Record
-from clinhallu_gate.vocabulary import STAGE_ARM, Arm, Outcome, Stage
+from clinhallu_gate.records import Instance, Reading, Record
+from clinhallu_gate.vocabulary import ANSWER, STAGE_ARM, Arm, Outcome, Part, Stage
 
 _REQUIRED: Final = ("instance", "stage", "label")
 _COLUMNS: Final = (*_REQUIRED, "arm", "note")
+SAMPLE: Final = "sample"
+"""The column that makes a file a review sheet."""
+TEXT_SHA256: Final = "text_sha256"
 _LABELS: Final = (Outcome.GROUNDED.value, Outcome.HALLUCINATED.value)
+_ANSWER_LABELS: Final = (Outcome.CORRECT.value, Outcome.INCORRECT.value)
 _SHOWN: Final = 10
+#: Key of what a row holds beyond the header; no header can say it.
+_BEYOND: Final = "\0"
 
 
 class Label(Record):
@@ -28,45 +34,98 @@ class Label(Record):
     label: Outcome
 
 
+class SheetRow(Record):
+    """One row of a review sheet."""
+
+    uid: str
+    reading: Reading
+    label: Outcome | None
+    """None where it was left blank."""
+    text_sha256: str
+    """Digest of the text that was to be labelled."""
+
+
+class LabelFile(Record):
+    """What a file of labels holds."""
+
+    labels: tuple[Label, ...]
+    """Of stages, for the judge's agreement with people."""
+    sample: str | None = None
+    """Which random sample of which run a review sheet is of; None for a list of one's own."""
+    rows: tuple[SheetRow, ...] = ()
+    """Of a review sheet."""
+
+
 def load_labels(path: Path, known: Iterable[Instance]) -> tuple[Label, ...]:
+    """Read the labels of stages from a file of either kind. Raises ``BadInput``."""
+    return load_label_file(path, known).labels
+
+
+def load_label_file(path: Path, known: Iterable[Instance]) -> LabelFile:
     """Read labels from a CSV file with the columns instance, stage, label and perhaps arm and note.
 
+    A review sheet (``clinhallu-gate sample-for-review``) has a column ``sample`` too. Then, and only then, there may be
+    other columns, labels that are left blank, and labels of answers (stage ``answer``; correct or incorrect).
+
     Args:
-        path: UTF-8, comma-separated, with a header. An instance is named ``dataset/id``, or by its id where only one
-            dataset has it; without an arm a label is on the trace that the stage's rate is read from.
+        path: UTF-8, with a header, separated by commas (or by semicolons or tabs, as spreadsheets may save it). An
+            instance is named ``dataset/id``, or by its id where only one dataset has it; without an arm a label is on
+            the trace that the stage's rate is read from.
         known: The instances of the data.
 
     Raises:
         BadInput: What cannot be used, with the line of each row.
     """
     names = _names(known)
-    lines: dict[tuple[str, Stage, Arm], int] = {}
-    found: list[Label] = []
+    lines: dict[tuple[str, Reading], int] = {}
+    found: list[_Read] = []
     wrong: list[str] = []
     for line, row in _rows(path):
         try:
-            label = _label(row, names)
-            _refuse_twin(label, lines)
+            read = _read(row, names)
+            _refuse_twin(read, lines)
+            _refuse_other_sample(read, found)
         except BadInput as error:
             wrong.append(f"line {line}: {error}")
             continue
-        lines[_key(label)] = line
-        found.append(label)
+        lines[_key(read)] = line
+        found.append(read)
     if wrong:
         raise BadInput(_complaint(path, wrong))
     if not found:
         raise BadInput(f"{path}: holds no labels, only a header.")
-    return tuple(found)
+    if all(read.row.label is None for read in found):
+        raise BadInput(f"{path}: no row has a label yet. Fill the column label.")
+    return LabelFile(
+        labels=tuple(read.label for read in found if read.label is not None),
+        sample=found[0].sample,
+        rows=tuple(read.row for read in found) if found[0].sample is not None else (),
+    )
 
 
-def _key(label: Label) -> tuple[str, Stage, Arm]:
-    return label.uid, label.stage, label.arm
+class _Read(Record):
+    """One row that could be read."""
+
+    row: SheetRow
+    label: Label | None
+    """None for an answer, and where no label was given."""
+    sample: str | None
 
 
-def _refuse_twin(label: Label, lines: Mapping[tuple[str, Stage, Arm], int]) -> None:
-    if _key(label) in lines:
-        line = lines[_key(label)]
-        raise BadInput(f"instance: {label.uid!r} has a label on {label.stage} of {label.arm} already, on line {line}.")
+def _key(read: _Read) -> tuple[str, Reading]:
+    return read.row.uid, read.row.reading
+
+
+def _refuse_twin(read: _Read, lines: Mapping[tuple[str, Reading], int]) -> None:
+    uid, reading = _key(read)
+    if _key(read) in lines:
+        line = lines[_key(read)]
+        raise BadInput(f"instance: {uid!r} has a label on {reading.part} of {reading.arm} already, on line {line}.")
+
+
+def _refuse_other_sample(read: _Read, found: Sequence[_Read]) -> None:
+    if found and read.sample != found[0].sample:
+        raise BadInput(f"sample: {read.sample!r} is not the {found[0].sample!r} of the rows before.")
 
 
 def _complaint(path: Path, wrong: Sequence[str]) -> str:
@@ -79,12 +138,14 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Yield each row with its line (from 1, the header included)."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True, restkey="", restval="")
+            reader = csv.DictReader(file, strict=True, restkey=_BEYOND, restval="", delimiter=_delimiter(file))
             _check_header(path, reader.fieldnames or ())
             for row in reader:
-                if "" in row:
+                if any(value.strip() for value in row.pop(_BEYOND, ())):
                     raise BadInput(f"{path}:{reader.line_num}: has more values than the header has columns.")
-                yield reader.line_num, {name: value.strip() for name, value in row.items()}
+                values = {name: value.strip() for name, value in row.items()}
+                if any(values.values()) or SAMPLE not in values:
+                    yield reader.line_num, values
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
@@ -93,13 +154,24 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
         raise BadInput(f"{path}: is not CSV: {error}.") from error
 
 
+def _delimiter(file: IO[str]) -> str:
+    """Return what separates the header's columns: spreadsheets may save another sign than they read."""
+    header = file.readline()
+    file.seek(0)
+    return next((sign for sign in ";\t" if sign in header and "," not in header), ",")
+
+
 def _check_header(path: Path, names: Sequence[str]) -> None:
+    sheet = SAMPLE in names
     for name in names:
-        if name not in _COLUMNS:
+        if name not in _COLUMNS and not sheet:
             raise BadInput(f"{path}:1: {not_one_of('header', name, _COLUMNS, noun='a column')}")
     if missing := [name for name in _REQUIRED if name not in names]:
         raise BadInput(f"{path}:1: header: is missing {', '.join(missing)}. Valid: {', '.join(_COLUMNS)}.")
-    if len(set(names)) != len(names):
+    if sheet and TEXT_SHA256 not in names:
+        raise BadInput(f"{path}:1: header: is missing {TEXT_SHA256}, which a review sheet has beside {SAMPLE}.")
+    ours = [name for name in names if name in (*_COLUMNS, SAMPLE, TEXT_SHA256)]
+    if len(set(ours)) != len(ours):
         raise BadInput(f"{path}:1: header: a column stands twice.")
 
 
@@ -112,17 +184,37 @@ def _names(known: Iterable[Instance]) -> Mapping[str, list[Instance]]:
     return names
 
 
-def _label(row: Mapping[str, str], names: Mapping[str, list[Instance]]) -> Label:
+def _read(row: Mapping[str, str], names: Mapping[str, list[Instance]]) -> _Read:
     instance = _instance(row["instance"], names)
-    stage = Stage(_word("stage", row["stage"], [stage.value for stage in Stage], "a stage"))
-    arm = Arm(_word("arm", row["arm"], [arm.value for arm in Arm], "an arm")) if row.get("arm") else STAGE_ARM[stage]
-    label = Outcome(_word("label", row["label"], _LABELS, "a label"))
+    sample = row.get(SAMPLE)
+    part = _part(row["stage"], with_answers=sample is not None)
+    default = Arm.BASELINE if part == ANSWER else STAGE_ARM[Stage(part)]
+    arm = Arm(_word("arm", row["arm"], [arm.value for arm in Arm], "an arm")) if row.get("arm") else default
+    label = None
+    if row["label"] or sample is None:
+        label = Outcome(_word("label", row["label"], _ANSWER_LABELS if part == ANSWER else _LABELS, "a label"))
+    sheet_row = SheetRow(
+        uid=instance.uid, reading=Reading(arm, part), label=label, text_sha256=row.get(TEXT_SHA256, "").lower()
+    )
+    return _Read(row=sheet_row, label=_stage_label(instance, sheet_row), sample=sample)
+
+
+def _part(value: str, *, with_answers: bool) -> Part:
+    valid = [stage.value for stage in Stage]
+    word = _word("stage", value, [*valid, ANSWER] if with_answers else valid, "a stage")
+    return ANSWER if word == ANSWER else Stage(word)
+
+
+def _stage_label(instance: Instance, row: SheetRow) -> Label | None:
+    if row.label is None or row.reading.part == ANSWER:
+        return None
     cluster = f"{instance.dataset}/{instance.cluster}"
-    return Label(uid=instance.uid, cluster=cluster, stage=stage, arm=arm, label=label)
+    return Label(uid=instance.uid, cluster=cluster, stage=Stage(row.reading.part), arm=row.reading.arm, label=row.label)
 
 
 def _instance(name: str, names: Mapping[str, list[Instance]]) -> Instance:
-    found = names.get(name, [])
+    """Return the instance of a name; the apostrophe that a sheet puts before signs of a formula is no part of it."""
+    found = names.get(name) or names.get(name.removeprefix("'"), [])
     if len(found) > 1:
         raise BadInput(f"instance: {name!r} is in several datasets: {', '.join(item.uid for item in found)}.")
     if not found:

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Final
 
-from clinhallu_gate.records import Instance, Judged
+from clinhallu_gate.records import Instance, Judged, Verdict
 from clinhallu_gate.vocabulary import Outcome, QuestionType
 
 #: An option's letter as models write it: alone, in brackets, after ``option`` or before a stop; never an article.
@@ -14,6 +14,8 @@ _LETTER: Final = re.compile(
     re.IGNORECASE,
 )
 _YES_NO: Final = re.compile(r"^\W*(yes|no)\b(?=\W*$|\s*[.,;:!])", re.IGNORECASE)
+_SAME_WORDS: Final = "the same words as the correct answer"
+_MATCHED: Final = re.compile(r"(?:option [A-Z]|yes|no), matched exactly(?:; the answer is \w+)?")
 _NOT_A_WORD: Final = re.compile(r"[^\w%.+-]+")
 
 
@@ -28,8 +30,13 @@ def match_answer(instance: Instance, text: str) -> Judged | None:
     if instance.question_type is QuestionType.YES_NO and (verdict := _match_yes_no(instance, text)):
         return verdict
     if _plain(text) == _plain(instance.answer):
-        return Judged(Outcome.CORRECT, "the same words as the correct answer")
+        return Judged(Outcome.CORRECT, _SAME_WORDS)
     return None
+
+
+def is_matched(verdict: Verdict) -> bool:
+    """Whether a verdict, by its reason, is one of ``match_answer``: no judge was asked, so there is none to doubt."""
+    return isinstance(verdict, Judged) and (verdict.reason == _SAME_WORDS or bool(_MATCHED.fullmatch(verdict.reason)))
 
 
 def _match_option(instance: Instance, text: str) -> Judged | None:

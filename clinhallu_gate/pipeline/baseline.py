@@ -17,7 +17,6 @@ from clinhallu_gate.report.decision import DecisionDocument, load
 from clinhallu_gate.tree.evidence import verdict_of_row
 from clinhallu_gate.vocabulary import UnjudgedReason
 
-_COLUMNS: Final = ["dataset", "id", "arm", "part", "kind", "outcome", "reason", "repeat"]
 _LACKING: Final = Unjudged(UnjudgedReason.ENDPOINT_FAILED, "the baseline run has no verdict on it")
 
 
@@ -57,13 +56,13 @@ def check_baseline(
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str, str, int]:
-    return f"{row['dataset']}/{row['id']}", row["arm"], row["part"], row["repeat"]
+    return f"{row['dataset']}/{row['id']}", row["arm"], row["part"], row.get("repeat") or 0
 
 
 def baseline_verdicts(run: Path) -> VerdictOf:
     """Return the verdicts of a run; what it lacks is unjudged there. Raises ``BadInput`` if it has none to read."""
     try:
-        rows = pq.read_table(run / "results.parquet", columns=_COLUMNS).to_pylist()
+        rows = pq.read_table(run / "results.parquet").drop_columns(["text"]).to_pylist()
         found = {_key(row): verdict_of_row(row) for row in rows}
     except (OSError, ValueError, LookupError, pa.ArrowException) as error:
         raise BadInput(f"--baseline: {run} has no results to compare with: {' '.join(str(error).split())}.") from None

@@ -12,11 +12,13 @@ import pyarrow.parquet as pq
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.judge.agreement import agreement
 from clinhallu_gate.judge.families import same_family
+from clinhallu_gate.judge.review import NoSample, ReviewSample
 from clinhallu_gate.pipeline.asked import Asked
 from clinhallu_gate.pipeline.manifest import Manifest, machine, manifest_of, versions
 from clinhallu_gate.pipeline.placing import placement_of
 from clinhallu_gate.pipeline.prepare import Prepared
 from clinhallu_gate.pipeline.run import Run, utc_now
+from clinhallu_gate.pipeline.stopping import asked_of
 from clinhallu_gate.records import Instance, Judged, Reading, Verdict
 from clinhallu_gate.report import decision
 from clinhallu_gate.report.context import DataSource, RunContext
@@ -125,7 +127,7 @@ def decision_of(run: Run) -> decision.DecisionDocument:
 def _beside(run: Run) -> decision.Beside:
     """Return what was found beside the gates; without gates a part was asked, by a judge that had to show nothing."""
     labels = run.prepared.labels
-    agreed = agreement(labels, run.results.verdict) if labels else None
+    agreed = agreement(labels.labels, run.results.verdict) if labels and labels.labels else None
     stopped, repeats = _stopped(run), run.prepared.options.repeats
     if run.failure or not run.selected:
         return decision.Beside(examination=run.examination, agreement=agreed, early_stop=stopped, repeats=repeats)
@@ -144,13 +146,12 @@ def _beside(run: Run) -> decision.Beside:
 def _stopped(run: Run) -> decision.Stopped | None:
     if run.stopping is None:
         return None
-    of = len(run.prepared.instances)
-    return decision.Stopped(seed=run.prepared.order_seed, asked=of - run.skipped.instances, of=of)
+    return decision.Stopped(seed=run.prepared.order_seed, asked=asked_of(run.results), of=run.stopping.planned)
 
 
 def _scorings(run: Run) -> dict[str, Any]:
     """Return both scorings; none of a part that was stopped at a good moment, as its means are no estimates."""
-    if run.skipped.verdicts:
+    if run.skipped:
         return {}
     return {"paper": paper_scoring(run.results).as_dict(), "strict": strict_scoring(run.results).as_dict()}
 
@@ -173,7 +174,7 @@ def _context(run: Run) -> RunContext:
         blocking_gates=prepared.rules.blocking_gates,
         calls_made=run.tally.made,
         calls_from_store=run.tally.from_store,
-        notes=(*_notes_on_stop(run), *_notes(prepared)),
+        notes=(*_notes_on_stop(run), *_notes_on_labels(run), *_notes(prepared)),
         rationale={spec.id: spec.rationale for spec in prepared.gates if spec.rationale},
         partial=not prepared.complete,
         not_selected=tuple(spec.id for spec in prepared.gates if spec.blocking and spec.id not in selected),
@@ -199,11 +200,36 @@ def _notes(prepared: Prepared) -> list[str]:
 
 def _notes_on_stop(run: Run) -> Iterator[str]:
     stopped = _stopped(run)
-    if stopped is not None:
-        yield (
-            f"early stopping: {stopped.asked:,} of {stopped.of:,} instances were asked, in a random order that "
-            f"follows from data and weights ({stopped.seed[:12]}); the mean at a stop is no estimate, so none is shown"
-        )
+    if stopped is None:
+        return
+    asked = f"early stopping: {stopped.asked:,} of {stopped.of:,} instances were asked, in a random order that follows"
+    seed = f"from data and weights ({stopped.seed[:12]})"
+    if run.skipped:
+        yield f"{asked} {seed}; the mean at a stop is no estimate, so none is shown"
+    elif not run.failure:
+        yield f"{asked} {seed}; no sooner was every gate decided{_why_no_sooner(run)}"
+
+
+def _why_no_sooner(run: Run) -> str:
+    """Say if gates could only be decided at the end."""
+    watches = run.stopping.watches if run.stopping else ()
+    if not any(watch.spec.blocking and watch.spec.max_events is None and not watch.stops for watch in watches):
+        return ""
+    return (
+        "; gates that speak of patients like these are decided at the end where instances share an image or a patient, "
+        "sooner with unit: patient if each patient lies in one stratum"
+    )
+
+
+def _notes_on_labels(run: Run) -> Iterator[str]:
+    """Say of which rates labels are a random sample, and why they adjust no other."""
+    samples = [found for found in run.reviews.values() if isinstance(found, ReviewSample)]
+    if samples:
+        blank, parts = sum(found.blank for found in samples), sum(len(found.bad) for found in samples)
+        either = f" ({blank} blank, counted either way)" if blank else ""
+        yield f"--labels: {parts} parts of a random sample{either} stand behind the rates"
+    lacking = {found.reason for found in run.reviews.values() if isinstance(found, NoSample)}
+    yield from (f"--labels adjust no rate, they tell of agreement alone: {reason}" for reason in sorted(lacking))
 
 
 def _notes_on_rows(prepared: Prepared) -> Iterator[str]:

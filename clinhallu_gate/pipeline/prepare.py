@@ -8,14 +8,21 @@ from pathlib import Path
 from typing import Final
 
 from clinhallu_gate.config.registry import ModelEntry
-from clinhallu_gate.config.thresholds import GateSpec, Thresholds, demand_baseline, expand, load_thresholds
+from clinhallu_gate.config.thresholds import (
+    GateSpec,
+    Thresholds,
+    demand_baseline,
+    demand_tags,
+    expand,
+    load_thresholds,
+)
 from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gate.decide import Rules, count_blocking
 from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.gate.metrics import VerdictOf
 from clinhallu_gate.hosting.identity import ModelIdentity, endpoint_identity
-from clinhallu_gate.judge.labels import Label, load_labels
+from clinhallu_gate.judge.labels import LabelFile, load_label_file
 from clinhallu_gate.judge.oracle import phantom_of
 from clinhallu_gate.pipeline.asked import ORACLE, Asked, asked_judge, asked_model, entry_of
 from clinhallu_gate.pipeline.baseline import JudgedBy, baseline_verdicts, check_baseline
@@ -43,8 +50,8 @@ class Prepared:
     thresholds: Thresholds
     gates: tuple[GateSpec, ...]
     frame: Frame
-    labels: tuple[Label, ...]
-    """What people say of stages."""
+    labels: LabelFile | None
+    """What people say of stages and answers."""
     recorded: Recorded | None
     """Results that were made elsewhere and are gated instead of a model."""
     baseline_of: VerdictOf | None
@@ -95,9 +102,13 @@ class Prepared:
 
     @property
     def early_stop(self) -> bool:
-        """Whether evaluation ends when every gate is decided; never of a part, nor of what is there already."""
+        """Whether evaluation ends when every gate is decided.
+
+        Never of a part, nor of what is there already; and a review sheet is of a run that asked everything.
+        """
         wanted = self.thresholds.early_stop and not self.options.no_early_stop
-        return wanted and self.complete and self.recorded is None
+        reviewed = self.labels is not None and self.labels.sample is not None
+        return wanted and self.complete and self.recorded is None and not reviewed
 
     @property
     def rules(self) -> Rules:
@@ -150,6 +161,7 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
     )
     everything = [instance for dataset in datasets for instance in dataset.instances]
     seed = hashlib.sha256(":".join(dataset.sha256 for dataset in datasets).encode()).hexdigest()
+    demand_tags(thresholds, (tag for instance in everything for tag in instance.tags))
     instances = _limited(everything, options.limit, seed)
     tree = options.from_results
     prepared = Prepared(
@@ -162,7 +174,7 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         thresholds=thresholds,
         gates=expand(thresholds, Frame.of(everything).strata),
         frame=Frame.of(instances),
-        labels=load_labels(options.labels, everything) if options.labels else (),
+        labels=load_label_file(options.labels, everything) if options.labels else None,
         recorded=lay_over(tree, entry.name, datasets, instances) if tree else None,
         baseline_of=None,
         run_dir=run_dir,

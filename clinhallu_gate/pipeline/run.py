@@ -1,7 +1,7 @@
 """One run: evaluate what is planned, decide its gates, write its folder."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,16 +10,19 @@ from clinhallu_gate.config.thresholds import MEAN, GateSpec
 from clinhallu_gate.errors import EvaluationFailed
 from clinhallu_gate.events import CallFailed, CallFinished, CallRetried, Event
 from clinhallu_gate.gate.decide import decide_all
+from clinhallu_gate.gate.labelled import Reviews
 from clinhallu_gate.gate.release import EXIT_NO_DECISION, EXIT_NOT_COMPLETED, EXIT_PASS, Release, release
 from clinhallu_gate.gate.result import GateResult, gate_result
 from clinhallu_gate.gate.watch import Watch
 from clinhallu_gate.hosting.host import ModelHost
 from clinhallu_gate.judge.examination import Examination
+from clinhallu_gate.judge.review import Review, ReviewSample, review_samples, review_seed
 from clinhallu_gate.pipeline.asked import Asked
 from clinhallu_gate.pipeline.hosts import Hosts, Listeners
 from clinhallu_gate.pipeline.plan import Plan
 from clinhallu_gate.pipeline.prepare import Prepared
-from clinhallu_gate.pipeline.stopping import Skipped, Stopping
+from clinhallu_gate.pipeline.stopping import Stopping
+from clinhallu_gate.records import Reading
 from clinhallu_gate.results import Results
 from clinhallu_gate.vocabulary import Decision
 
@@ -58,8 +61,10 @@ class Run:
     """Of the judge; None if no gate is decided on its verdicts."""
     stopping: Stopping | None = None
     """What watches the gates, if evaluation may end early."""
-    skipped: Skipped = field(default_factory=Skipped)
-    """What was not needed."""
+    skipped: int = 0
+    """Verdicts that were not needed."""
+    reviews: Mapping[Reading, Review] = field(default_factory=dict)
+    """By reading, the random sample of this run that people labelled, or why their labels are none."""
     selected: tuple[GateSpec, ...] = ()
     gates: tuple[GateResult, ...] = ()
     failure: str = ""
@@ -124,7 +129,18 @@ class Run:
         ]
         return Stopping(tuple(watches), order, prepared.frame.uids, prepared.options.repeats)
 
+    def _reviewed(self) -> Reviews:
+        """Return what people say of a random sample of this run."""
+        prepared = self.prepared
+        if prepared.labels is None:
+            return {}
+        digests = [dataset.sha256 for dataset in prepared.datasets]
+        seed = review_seed(digests, prepared.model.digest or prepared.entry.name)
+        self.reviews = review_samples(prepared.labels, self.results, seed)
+        return {reading: found.bad for reading, found in self.reviews.items() if isinstance(found, ReviewSample)}
+
     def _decide(self) -> tuple[GateResult, ...]:
+        reviews = self._reviewed()
         if self.stopping is not None:
             return self.stopping.settle()
         decided = decide_all(
@@ -133,6 +149,7 @@ class Run:
             self.results.verdict,
             self.prepared.rules,
             baseline_of=self.prepared.baseline_of,
+            reviews=reviews,
         )
         return tuple(map(self._lacking_strata, decided)) if self.prepared.unsampled else decided
 

@@ -27,16 +27,6 @@ class Chunk:
     """Once they have their verdicts, so have the first ``end`` places of the order, as far as open gates need them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """What an early end saved."""
-
-    instances: int = 0
-    """Of which nothing was asked."""
-    verdicts: int = 0
-    """That were not sought, those of other instances among them."""
-
-
 @dataclass(slots=True)
 class Stopping:
     """The gates of a run, watched while its instances are visited in the drawn order."""
@@ -92,16 +82,26 @@ class Stopping:
         """Return what the gates came to at the end of the evaluation."""
         return tuple(watch.settle() for watch in self.watches)
 
-    def note_skipped(self, results: Results, planned: Mapping[str, frozenset[Reading]]) -> Skipped:
+    @property
+    def planned(self) -> int:
+        """How many instances the gates speak of."""
+        return int(np.count_nonzero(np.any(self._wants, axis=0)))
+
+    def note_skipped(self, results: Results, planned: Mapping[str, frozenset[Reading]]) -> int:
         """Put the reason into the place of every verdict that was not needed; return how many that are."""
-        instances = verdicts = 0
+        verdicts = 0
         for uid, wanted in planned.items():
             found = results.found[uid].verdicts
-            instances += not found
             lacking = [reading for reading in sorted(wanted, key=str) if reading not in found]
             verdicts += len(lacking)
             found.update(dict.fromkeys(lacking, NOT_NEEDED))
-        return Skipped(instances, verdicts)
+        return verdicts
+
+
+def asked_of(results: Results) -> int:
+    """Return of how many instances anything was asked."""
+    sought = (found.verdicts.values() for found in results.found.values())
+    return sum(any(verdict is not NOT_NEEDED for verdict in verdicts) for verdicts in sought)
 
 
 def sizes_in_turn(instances: int) -> Sequence[int]:

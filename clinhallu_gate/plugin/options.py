@@ -56,7 +56,7 @@ def _add_judge(group: pytest.OptionGroup) -> None:
         action="store_true",
         help="host model and judge at the same time (default: one after the other, as one GPU holds one)",
     )
-    group.addoption("--labels", metavar="FILE", help="CSV of human labels, for their agreement with the judge")
+    group.addoption("--labels", metavar="FILE", help="human labels: a filled sheet of sample-for-review, or any CSV")
 
 
 def _add_question(group: pytest.OptionGroup) -> None:

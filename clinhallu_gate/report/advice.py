@@ -11,7 +11,7 @@ from clinhallu_gate.report.decision import DecisionDocument
 from clinhallu_gate.report.figures import plural
 from clinhallu_gate.report.model import Step
 from clinhallu_gate.report.names import METRIC_SUITE, subject
-from clinhallu_gate.report.verdict import blocking
+from clinhallu_gate.report.verdict import blocking, unfinished
 from clinhallu_gate.report.visible import one_line
 from clinhallu_gate.vocabulary import Decision
 
@@ -26,14 +26,28 @@ def next_steps(document: DecisionDocument, context: RunContext) -> tuple[Step, .
             Step(text="Name a judge (--judge): it is asked for what the result tree leaves open, and nothing else."),
         )
     if not document.completed:
-        text = "Run the same command again: every finished call is kept, and only what is missing is asked."
-        return (Step(text=text, command=one_line(context.command, limit=_COMMAND)),)
+        return (*_lacking_pairs(document), _again(context))
     return (
         *_failed(document, context),
         *_undecided(document),
         *_not_selected(context),
         *_passed(document, context),
     )
+
+
+def _again(context: RunContext) -> Step:
+    text = "Run the same command again: every finished call is kept, and only what is missing is asked."
+    return Step(text=text, command=one_line(context.command, limit=_COMMAND))
+
+
+def _lacking_pairs(document: DecisionDocument) -> Iterator[Step]:
+    """Say what helps if only gates against the baseline run lack verdicts."""
+    lacking = unfinished(document)
+    if lacking and all("max_drop" in gate.threshold for gate in lacking):
+        yield Step(
+            text="If the baseline was stopped early, run the baseline with --no-early-stop first: what it did not ask "
+            "counts as unjudged."
+        )
 
 
 def _failed(document: DecisionDocument, context: RunContext) -> Iterator[Step]:

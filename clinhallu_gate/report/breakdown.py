@@ -70,7 +70,7 @@ def _recovery_word(document: DecisionDocument, arm: Arm) -> str:
 
 
 def strata_view(results: Results) -> StrataView | None:
-    """Return the four headline rates by stratum; None where there is only one."""
+    """Return the four headline rates by stratum; None where there is only one, or none was asked to the end."""
     parts = strata(results)
     if len(parts) <= 1:
         return None
@@ -83,6 +83,8 @@ def strata_view(results: Results) -> StrataView | None:
         )
         for (dataset, stratum), instances in parts.items()
     )
+    if all(rate == _NONE for row in rows for rate in row.rates):
+        return None
     return StrataView(columns=("Camera", "Textbook", "Logic", "Answer accuracy"), rows=rows)
 
 

@@ -4,7 +4,7 @@ import math
 from fractions import Fraction
 
 from clinhallu_gate.gate.result import GateResult
-from clinhallu_gate.vocabulary import Metric
+from clinhallu_gate.vocabulary import METRIC_STAGE, Metric
 
 _SLACK = 1e-9
 """What binary fractions may add to a figure that is exact in decimal."""
@@ -50,12 +50,17 @@ def threshold(gate: GateResult) -> str:
     ((bound, value),) = gate.threshold.items()
     if bound == "max_events":
         return "no event" if not value else f"at most {plural(int(value), 'event')}"
-    words = {"max": "at most", "min": "at least", "max_drop": "a drop of at most"}[bound]
+    words = {"max": "at most", "min": "at least", "max_drop": f"a {worse(gate.metric)} of at most"}[bound]
     if bound == "max_drop":
         return f"{words} {100 * value:.4g} points"
     if is_difference(gate):
         return f"{words} {f'{100 * value:+.4g}' if value else '0'} points"
     return f"{words} {100 * value:.4g} %"
+
+
+def worse(metric: Metric) -> str:
+    """Return what it is called if the metric gets worse: accuracy drops, a hallucination rate rises."""
+    return "rise" if metric in METRIC_STAGE else "drop"
 
 
 def demand(gate: GateResult) -> str:

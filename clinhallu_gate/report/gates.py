@@ -1,5 +1,6 @@
 """Gates for people: the table's rows, and the failure budget."""
 
+from clinhallu_gate.gate.release import stage_gates
 from clinhallu_gate.gate.result import GateResult
 from clinhallu_gate.report.context import RunContext
 from clinhallu_gate.report.decision import HELD_BACK, DecisionDocument
@@ -102,13 +103,9 @@ def family(gate: GateResult) -> Family:
 
 
 def budget_view(document: DecisionDocument) -> BudgetView | None:
-    """Return where the failures come from; None if no stage's rate is known."""
-    mean = {
-        METRIC_STAGE[gate.metric]: gate
-        for gate in document.gates
-        if gate.metric in METRIC_STAGE and gate.scope == "mean" and gate.estimate is not None
-    }
-    if not mean:
+    """Return where the failures come from; None if no stage's rate is known, or one was not asked to the end."""
+    mean = stage_gates(document.gates)
+    if not any(gate.estimate is not None for gate in mean.values()) or any(gate.of for gate in mean.values()):
         return None
     shares = document.failure_budget or {}
     return BudgetView(
@@ -120,8 +117,8 @@ def budget_view(document: DecisionDocument) -> BudgetView | None:
 def _budget_sentence(document: DecisionDocument) -> str:
     shares = document.failure_budget
     if not shares:
-        known = sum(gate.metric in METRIC_STAGE and gate.scope == "mean" for gate in document.gates)
-        return "No stage hallucinated." if known >= len(Stage) else "Shares need the rates of all three stages."
+        known = [gate.estimate for gate in stage_gates(document.gates).values() if gate.estimate is not None]
+        return "No stage hallucinated." if len(known) == len(Stage) else "Shares need the rates of all three stages."
     worst = max(shares, key=lambda stage: shares[stage])
     return f"The {nickname(worst)} ({STAGE_TITLE[worst].lower()}) eats {share(shares[worst])} of the failure budget."
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from clinhallu_gate.gate.result import GateResult
+from clinhallu_gate.report.figures import worse
 from clinhallu_gate.report.visible import one_line
 from clinhallu_gate.vocabulary import ANSWER, METRIC_STAGE, STAGE_NICKNAME, Arm, FailReason, Method, Metric, Part, Stage
 
@@ -70,7 +71,7 @@ def subject(gate: GateResult) -> str:
     if gate.metric not in METRIC_STAGE and gate.arm is not Arm.BASELINE:
         words = f"{words} {ARM_TITLE[gate.arm]}"
     if "max_drop" in gate.threshold:
-        words = f"{'rise' if gate.metric in METRIC_STAGE else 'drop'} of {words}"
+        words = f"{worse(gate.metric)} of {words}"
     if gate.tag is not None:
         words = f"{words} among {one_line(gate.tag)}"
     return words if gate.scope == "mean" else f"{words} in {one_line(gate.scope)}"

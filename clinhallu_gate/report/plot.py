@@ -200,10 +200,14 @@ def _curve(gate: GateView, plotted: Plotted) -> Curve | None:
             Tick(x=_place(width), label=f"{gate.sequence[-1].n:,}", anchor="end"),
         ),
         levels=(
-            Tick(x="0", label=f"{100 * high:.0f} %", anchor="end"),
-            Tick(x=_place(height), label=f"{100 * low:.0f} %", anchor="end"),
+            Tick(x="0", label=_level(gate.family, high), anchor="end"),
+            Tick(x=_place(height), label=_level(gate.family, low), anchor="end"),
         ),
     )
+
+
+def _level(family: Family, value: float) -> str:
+    return f"{100 * value:+.0f}" if family in _POINTS else f"{100 * value:.0f} %"
 
 
 def _ticks(family: Family, axis: Axis) -> tuple[Tick, ...]:

@@ -15,6 +15,7 @@ _TIED: Final = "\0%"
 _LABEL: Final = 9
 """Width of the words at the left."""
 _HEADER: Final = ("decision", "gate, advisory ones in ()", "in %", "interval", "allowed")
+_SHORT: Final = {"a drop of at most": "drop", "a rise of at most": "rise", "at most": "max", "at least": "min"}
 _BAR: Final = 20
 """Signs in the three bars of the failure budget together."""
 
@@ -116,7 +117,9 @@ def _gate_style(gate: GateView) -> Style:
 def _cells(gate: GateView) -> tuple[str, ...]:
     """Return decision, id, estimate, interval, threshold; units stand in the header."""
     word = "n/a" if gate.word == "not applicable" else gate.word
-    bound = gate.threshold.replace("a drop of at most", "drop").replace("at most", "max").replace("at least", "min")
+    bound = gate.threshold
+    for words, short in _SHORT.items():
+        bound = bound.replace(words, short)
     figures = (gate.estimate or "-", (gate.interval or "-").replace(" to ", ".."), bound)
     return (word if gate.blocking else f"({word})", gate.id, *(_bare(figure) for figure in figures))
 

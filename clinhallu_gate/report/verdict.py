@@ -61,8 +61,18 @@ def _list(gates: Sequence[GateResult]) -> str:
 
 
 def _case(gate: GateResult) -> str:
-    room = f" ({interval(gate)} possible)" if gate.decision is Decision.INCONCLUSIVE and gate.interval else ""
-    return f"{subject(gate)} {measured(gate) or 'unknown'}{room}, {demand(gate)}"
+    return f"{subject(gate)} {_what_is_known(gate)}, {demand(gate)}"
+
+
+def _what_is_known(gate: GateResult) -> str:
+    """Return the estimate, with the limits if they leave the gate open; after an early stop the limits alone."""
+    estimate, limits = measured(gate), interval(gate)
+    if limits is None:
+        too_many = "max_events" in gate.threshold and gate.decision is Decision.FAIL
+        return estimate or ("seen too often" if too_many else "unknown")
+    if estimate is None:
+        return f"between {limits.replace(' to ', ' and ')}"
+    return f"{estimate} ({limits} possible)" if gate.decision is Decision.INCONCLUSIVE else estimate
 
 
 def _passed(document: DecisionDocument) -> str:

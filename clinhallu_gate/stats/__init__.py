@@ -1,5 +1,7 @@
 """Limits of rates and of paired differences at fixed n: pure functions on arrays and counts."""
 
+from clinhallu_gate.stats.adjusted import Adjusted, Adjustment, Labelled, adjusted_rate
+from clinhallu_gate.stats.discernible import Discernible, Right, discernible
 from clinhallu_gate.stats.exact import clopper_pearson_lower, clopper_pearson_upper
 from clinhallu_gate.stats.means import lower_limit_of_mean, upper_limit_of_mean
 from clinhallu_gate.stats.paired import (
@@ -12,9 +14,16 @@ from clinhallu_gate.stats.paired import (
 from clinhallu_gate.stats.sample import Sample
 
 __all__ = [
+    "Adjusted",
+    "Adjustment",
+    "Discernible",
+    "Labelled",
+    "Right",
     "Sample",
+    "adjusted_rate",
     "clopper_pearson_lower",
     "clopper_pearson_upper",
+    "discernible",
     "lower_limit_of_difference",
     "lower_limit_of_mean",
     "mcnemar_worse",

@@ -13,8 +13,9 @@ def effective_size(moments: StrataMoments, alpha: float) -> float:
     """Return the real-valued effective sample size for limits with one-sided error ``alpha``.
 
     One stratum: n_eff = p(1-p)/SE^2 * (t_{n-1}/t_{G-1})^2, at most n, and G when every value is the same (Korn and
-    Graubard, Survey Methodology 24 (1998) 193-201); independent values are worth n. K strata: SE^2 = sum SE_s^2 / K^2
-    with Satterthwaite's degrees of freedom, at most K^2 / sum(1/n_s), where a stratum in which every value is the same
+    Graubard, Survey Methodology 24 (1998) 193-201); independent values are worth n. Of G clusters only those count for
+    the degrees of freedom that tell of the variance (``StrataMoments.telling``). K strata: SE^2 = sum SE_s^2 / K^2 with
+    Satterthwaite's degrees of freedom, at most K^2 / sum(1/n_s), where a stratum in which every value is the same
     counts its clusters for n_s (one that lies in k such strata counts 1/k). For differences the spread of d stands for
     p(1-p).
 
@@ -33,9 +34,14 @@ def effective_size(moments: StrataMoments, alpha: float) -> float:
 
 
 def _t_ratio(moments: StrataMoments, alpha: float) -> float:
-    """Return t_{n-1} / t_df: the price of a variance that had to be estimated from few clusters."""
+    """Return t_{n-1} / t_df: the price of a variance that had to be estimated from few clusters.
+
+    Of rare events many clusters hold none, and only those with one tell of the variance: G - 1 degrees of freedom would
+    be too many (50 clusters of 8, rate .05, ICC .3: false PASS .069, with those that tell .033).
+    """
     v = moments.variance_of_mean
-    df = np.sum(v) ** 2 / np.sum(v**2 / np.maximum(moments.clusters - 1.0, 1.0))
+    telling = np.where(moments.clusters < moments.n, np.minimum(moments.clusters, moments.telling), moments.clusters)
+    df = np.sum(v) ** 2 / np.sum(v**2 / np.maximum(telling - 1.0, 1.0))
     return float(stdtrit(np.sum(moments.n) - 1.0, 1.0 - alpha) / stdtrit(df, 1.0 - alpha))
 
 

@@ -21,6 +21,9 @@ class StrataMoments:
     mean_square: FloatArray
     variance_of_mean: FloatArray
     """CR1 sandwich variance of the ratio mean; where one cluster shows no variance, the largest possible."""
+    telling: FloatArray
+    """Clusters that hold another value than the stratum's commonest, as many of equal size (Kish): they tell of the
+    variance, the others only that there was nothing to see."""
     constant: FloatArray
     """1 where every value is the same, else 0."""
     covariance: float
@@ -73,6 +76,7 @@ def strata_moments(sample: Sample, *, span: float) -> StrataMoments:
         mean=mean,
         mean_square=np.bincount(stratum, weight * sample.y**2) / total,
         variance_of_mean=_cr1(squares, clusters, span),
+        telling=_telling(sample.y, stratum, group, of_stratum),
         constant=constant.astype(np.float64),
         covariance=float(np.sum(over_strata**2) - np.sum(squares)),
     )
@@ -81,6 +85,16 @@ def strata_moments(sample: Sample, *, span: float) -> StrataMoments:
 def _cr1(squares: FloatArray, clusters: FloatArray, span: float) -> FloatArray:
     correction = clusters / np.maximum(clusters - 1.0, 1.0)
     return np.where(clusters > 1, correction * squares, span**2 / 4.0)
+
+
+def _telling(y: FloatArray, stratum: IntArray, group: IntArray, of_stratum: IntArray) -> FloatArray:
+    """Return (sum m)^2 / sum m^2 over the clusters, of m values each, in which not every value is the commonest."""
+    values = np.unique(y, return_inverse=True)[1]
+    commonest = np.array([np.bincount(values[stratum == s]).argmax() for s in range(int(stratum.max()) + 1)])
+    tells = np.bincount(group, values != commonest[stratum]) > 0
+    size = np.bincount(group) * tells
+    telling: FloatArray = np.bincount(of_stratum, size) ** 2 / np.maximum(np.bincount(of_stratum, size**2), 1.0)
+    return telling
 
 
 def _codes(labels: IntArray) -> IntArray:

@@ -24,6 +24,8 @@ SEED: Final = 20260101
 REPETITIONS: Final = 500
 #: Units that a simulation looks at first; then twice as many, and so on. No decision depends on it.
 _LOOK: Final = 128
+#: Means of lists may lie this much beside what they are.
+_TIE: Final = 1e-9
 
 
 def fixed_n_rate(expect: float, threshold: float, *, alpha: float, power: float) -> int | None:
@@ -31,8 +33,8 @@ def fixed_n_rate(expect: float, threshold: float, *, alpha: float, power: float)
 
     Decided means PASS (the upper Clopper-Pearson limit at ``alpha`` is at most the threshold) if the truth ``expect``
     is below the threshold, FAIL (the lower limit is above it) if it is above. The power is a saw-tooth in n, since
-    counts are whole: the returned n is the one after which it never falls below ``power`` again, 2 to 20 % more than
-    the first n that has it. None if ``expect`` is the threshold or more than ``MOST`` would be needed.
+    counts are whole: the returned n is the one after which it never falls below ``power`` again, up to a quarter more
+    than the first n that has it. None if ``expect`` is the threshold or more than ``MOST`` would be needed.
     """
     if expect == threshold:
         return None
@@ -148,6 +150,14 @@ class StoppingTimes:
         return self.quantile(0.5)
 
 
+def true_mean(truth: Truth) -> float:
+    """Return the mean that is simulated: of a list, that of whole numbers of instances."""
+    if truth.list_size is None:
+        return truth.expect
+    mean = float(_list_of(truth, truth.list_size).mean())
+    return mean if truth.discordance is None else 2.0 * mean - 1.0
+
+
 def simulate_sequential(
     truth: Truth,
     threshold: float,
@@ -171,7 +181,7 @@ def simulate_sequential(
     """
     maximum = maximum if truth.list_size is None else min(maximum, truth.list_size)
     line = threshold if truth.discordance is None else (1.0 + threshold) / 2.0
-    right = Side.WITHIN if truth.expect <= threshold else Side.BEYOND
+    right = Side.WITHIN if true_mean(truth) <= threshold + _TIE else Side.BEYOND
     found = [
         _decision(_draws(truth, maximum, np.random.default_rng((seed, i))), maximum, line, within_error, beyond_error)
         for i in range(repetitions)

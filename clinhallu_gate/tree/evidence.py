@@ -144,7 +144,7 @@ def read_evidence(folder: Path) -> Evidence:
             _add_trace(entries[row["uid"]].found, row)
         for row in pq.read_table(folder / "results.parquet").to_pylist():
             found = entries[f"{row['dataset']}/{row['id']}"].found
-            if not row["repeat"]:  # the benchmark's files hold one trace
+            if not row.get("repeat"):  # the benchmark's files hold one trace
                 found.verdicts[_reading(Arm(row["arm"]), row["part"])] = verdict_of_row(row)
     except (OSError, ValueError, LookupError, TypeError, pa.ArrowException, ValidationError) as error:
         said = " ".join(str(error).split())

@@ -152,11 +152,11 @@ class Rig:
         return self.start_gate(server, *args).end()
 
     def start_gate(self, server: ScriptedServer, *args: str) -> "Started":
-        """Start to gate, from a store that the server has to itself unless ``args`` name one."""
+        """Start to gate, from a store that the server has to itself; what ``args`` say wins."""
         tests = () if args and "test_" in args[0] else ("suites/",)
         own = self._stores.setdefault(server, self.root / "stores" / f"{len(self._stores)}.sqlite")
         store = () if "--store" in args else ("--store", str(own))
-        return self.start(*tests, *args, *gated(server), *store)
+        return self.start(*tests, *gated(server), *args, *store)
 
     @staticmethod
     def _pipe(pipe: IO[str] | None) -> IO[str]:

@@ -105,7 +105,14 @@ THRESHOLDS = {
         "schema_version: 1\ngates:\n  - metric: answer_accuracy\n    min: 0.7\n    severity: fatal\n"
     ),
     "not a rate": "schema_version: 1\ngates:\n  - metric: answer_accuracy\n    min: 70\n",
-    "early stopping": "schema_version: 1\nearly_stop: true\ngates:\n  - metric: answer_accuracy\n    min: 0.7\n",
+    "no unit of that name": "schema_version: 1\nunit: person\ngates:\n  - metric: answer_accuracy\n    min: 0.7\n",
+    "events of no tag": "schema_version: 1\ngates:\n  - metric: answer_accuracy\n    max_events: 0\n",
+    "events below 0": "schema_version: 1\ngates:\n  - metric: answer_accuracy\n    tag: side\n    max_events: -1\n",
+    "events by halves": "schema_version: 1\ngates:\n  - metric: answer_accuracy\n    tag: side\n    max_events: 0.5\n",
+    "a tag without a number": "schema_version: 1\ngates:\n  - metric: answer_accuracy\n    tag: side\n    min: 0.7\n",
+    "a tag that nothing has": (
+        "schema_version: 1\ngates:\n  - metric: answer_accuracy\n    tag: family:siede\n    max_events: 0\n"
+    ),
     "unknown key": "schema_version: 1\nalhpa: 0.05\ngates:\n  - metric: answer_accuracy\n    min: 0.7\n",
 }
 

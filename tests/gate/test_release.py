@@ -109,3 +109,15 @@ def test_no_failure_budget(gate_spec: Make, estimates: tuple[float | None, ...])
     assert failure_budget(rates(gate_spec, *estimates)) is None
     assert failure_budget(rates(gate_spec, 0.4, 0.1, 0.1)[:2]) is None
     assert failure_budget(rates(gate_spec, 0.4, 0.1, 0.1, scope="ct")) is None
+
+
+def test_only_rates_enter_the_failure_budget(gate_spec: Make) -> None:
+    """A rise against the release in use, or events among a few instances, are no rate of a stage."""
+    alone = rates(gate_spec, 0.4, 0.1, 0.0)
+    visual = Metric.VISUAL_HALLUCINATION_RATE
+    beside = [
+        gate_result(spec, Decision.PASS, "", measured=Measured(estimate=-0.2))
+        for spec in (gate_spec(visual, max_drop=0.1), gate_spec(visual, tag="side", max_events=0))
+    ]
+    assert failure_budget([*alone, *beside]) == failure_budget(alone)
+    assert failure_budget([*alone[1:], *beside]) is None

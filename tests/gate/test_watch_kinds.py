@@ -9,6 +9,7 @@ import pytest
 
 from clinhallu_gate.gate import Rules, decide, gate_arrays
 from clinhallu_gate.records import Reading
+from clinhallu_gate.stats import clopper_pearson_lower, clopper_pearson_upper
 from clinhallu_gate.stats.sequential import Drawn, Side, crossing
 from clinhallu_gate.vocabulary import ANSWER, Arm, Decision, Method, Metric, Stage, Target, Unit
 
@@ -105,10 +106,15 @@ def test_the_first_event_fails(gate_spec: Make, plant: Make, visit: Make) -> Non
     assert watch.result is None
     watch.look(going.to(place + 1))
     result = watch.settle()
-    assert (result.decision, result.n, result.method) == (Decision.FAIL, tagged, Method.EVENTS)
-    assert result.of == (40 if tagged < 40 else None)
+    assert tagged < 40
+    assert (result.decision, result.n, result.of) == (Decision.FAIL, tagged, 40)
+    assert (result.estimate, result.interval, result.method) == (None, None, None)  # what was seen is no rate
     assert result.reason == f"no event wanted; 1 of {tagged} instances tagged never"
-    assert result.interval[1] < 1.0 - 0.05 / 60  # an accuracy: the event takes the upper limit below 1
+    going.to_the_end()
+    whole = watch.settle()
+    assert (whole.decision, whole.n, whole.of, whole.method) == (Decision.FAIL, 40, None, Method.EVENTS)
+    assert whole.estimate == pytest.approx(39 / 40)
+    assert whole.interval == pytest.approx((clopper_pearson_lower(39, 40, 0.05), clopper_pearson_upper(39, 40, 0.05)))
 
 
 def test_no_event_passes_only_at_the_end(gate_spec: Make, plant: Make, visit: Make) -> None:

@@ -90,10 +90,11 @@ def test_independent_pairs_give_tango() -> None:
 
 
 def test_clusters_that_move_together_count_once() -> None:
-    """Pairs that agree within 100 clusters of 4 give the limits of about 100 pairs."""
+    """Pairs that agree within 100 clusters of 4 give limits a little wider than 100 pairs: 17 tell of the variance."""
     d = np.repeat([1] * 12 + [-1] * 5 + [0] * 83, 4)
     sample = Sample.of(d, None, np.repeat(np.arange(100), 4).tolist())
-    assert upper_limit_of_difference(sample, ALPHA) == pytest.approx(tango_upper(12, 5, 100, ALPHA), abs=0.002)
+    hundred = tango_upper(12, 5, 100, ALPHA)
+    assert hundred < upper_limit_of_difference(sample, ALPHA) < hundred + 0.006
     assert upper_limit_of_difference(sample, ALPHA) > tango_upper(48, 20, 400, ALPHA) + 0.02
 
 

@@ -83,21 +83,26 @@ def test_korn_graubard_by_hand() -> None:
     """4 of 12 in four patients, worked through with fractions.
 
     p = 1/3; sums of residuals 3 - 4/3, -2/3, 0, -1 = 5/3, -2/3, 0, -1, squares 25/9 + 4/9 + 0 + 9/9 = 38/9;
-    SE^2 = 4/3 * 38/9 / 144 = 19/486; n* = (2/9) / (19/486) = 108/19 = 5.684; times (t_11 / t_3)^2 = (1.7959/2.3534)^2
-    n_eff = 3.310 (Korn and Graubard, Survey Methodology 24 (1998) 193-201).
+    SE^2 = 4/3 * 38/9 / 144 = 19/486; n* = (2/9) / (19/486) = 108/19 = 5.684 (Korn and Graubard, Survey Methodology 24
+    (1998) 193-201), times (t_11 / t_df)^2. They take df = 3; here only the patients with an event tell of the variance,
+    of 4 and 3 instances, so they are worth 7^2 / (4^2 + 3^2) = 49/25 patients, and df is the least, 1.
     """
     moments = strata_moments(Sample(Y, np.zeros(12, np.int64), PATIENTS), span=1.0)
     assert moments.variance_of_mean[0] == pytest.approx(19 / 486)
-    by_hand = 108 / 19 * (1.795885 / 2.353363) ** 2
-    assert by_hand == pytest.approx(3.310, abs=5e-4)
+    assert moments.telling[0] == pytest.approx(49 / 25)
+    by_hand = 108 / 19 * (1.795885 / stdtrit(1, 0.95)) ** 2
     assert effective_size(moments, 0.05) == pytest.approx(by_hand, rel=1e-5)
+    assert by_hand < 108 / 19 * (1.795885 / 2.353363) ** 2
     limit = upper_limit_of_mean(Sample(Y, np.zeros(12, np.int64), PATIENTS), 0.05)
     assert limit == pytest.approx(clopper_pearson_upper(by_hand / 3, by_hand, 0.05), rel=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_korn_graubard_by_the_formula(seed: int) -> None:
-    """The effective size is p(1-p) / v * (t_{n-1} / t_{G-1})^2, at most n, with v from a loop over the clusters."""
+    """The effective size is p(1-p) / v * (t_{n-1} / t_{G-1})^2, at most n, with v from a loop over the clusters.
+
+    The formula of 1998 but for G, which here is Kish's number of the clusters in which anything happened.
+    """
     rng = np.random.default_rng(seed)
     sizes = rng.integers(1, 9, 40)
     cluster = np.repeat(np.arange(40), sizes)
@@ -105,6 +110,9 @@ def test_korn_graubard_by_the_formula(seed: int) -> None:
     n, p = y.size, y.mean()
     sums = sum(float(((y - p)[cluster == g]).sum()) ** 2 for g in range(40))
     v = 40 / 39 * sums / n**2
-    wanted = min(n, p * (1 - p) / v * (stdtrit(n - 1, 0.95) / stdtrit(39, 0.95)) ** 2)
+    assert p < 0.5
+    telling = np.array([m for g, m in enumerate(sizes) if y[cluster == g].any()])
+    df = telling.sum() ** 2 / (telling**2).sum() - 1
+    wanted = min(n, p * (1 - p) / v * (stdtrit(n - 1, 0.95) / stdtrit(df, 0.95)) ** 2)
     found = effective_size(strata_moments(Sample(y, np.zeros(n, np.int64), cluster), span=1.0), 0.05)
     assert found == pytest.approx(wanted, rel=1e-9)

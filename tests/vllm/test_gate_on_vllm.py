@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -211,6 +212,45 @@ def test_the_early_checkpoint_is_blocked_by_its_eyes(blocked: Ended) -> None:
     budget = blocked.decision["failure_budget"]
     assert max(budget, key=budget.get) == "visual_recognition"
     assert "camera" in blocked.output
+
+
+RISE = "visual_hallucination_rate-drop[mean]"
+
+
+def _gates(ended: Ended) -> dict[str, dict[str, Any]]:
+    return {gate["id"]: gate for gate in ended.decision["gates"]}
+
+
+def test_the_early_checkpoint_is_no_successor(released: Ended, blocked: Ended, folder: Path) -> None:
+    """Against the released model its rise of misread images is too large; the other way round nothing is."""
+    policy = ("--thresholds", "thresholds/phantom.yaml", "--baseline")
+    store = folder / "store.sqlite"
+    worse = run_gate("phantom-vlm-early", folder / "worse", store, *policy, str(released.run_dir))
+    better = run_gate("phantom-vlm", folder / "better", store, *policy, str(blocked.run_dir))
+    assert (worse.status, better.status) == (1, 0)
+    assert (_gates(worse)[RISE]["decision"], _gates(better)[RISE]["decision"]) == ("FAIL", "PASS")
+    assert _gates(worse)[RISE]["flips"]["worse"] > 100 > _gates(worse)[RISE]["flips"]["better"]
+    assert worse.decision["failure_budget"] == blocked.decision["failure_budget"]
+    assert worse.manifest["calls"]["made"] == better.manifest["calls"]["made"] == 0
+
+
+def test_stopped_early_the_decision_is_the_same(released: Ended, folder: Path) -> None:
+    """On this list of instances every blocking gate decides as in the full run, for about half of the calls."""
+    text = (ROOT / "thresholds" / "phantom.yaml").read_text()
+    for before, after in (("early_stop: false", "early_stop: true"), ("target: population", "target: benchmark")):
+        assert before in text
+        text = text.replace(before, after)
+    (folder / "early.yaml").write_text(text)
+    ended = run_gate(
+        "phantom-vlm", folder / "early", folder / "store.sqlite", "--thresholds", str(folder / "early.yaml")
+    )
+    assert (ended.status, ended.decision["decision"]) == (0, "PASS")
+    decided = [{key: gate["decision"] for key, gate in _gates(each).items()} for each in (ended, released)]
+    blocking = [key for key, gate in _gates(released).items() if gate["severity"] == "blocking"]
+    assert [decided[0][key] for key in blocking] == [decided[1][key] for key in blocking]
+    calls = ended.manifest["calls"]
+    assert (calls["made"], calls["failed"]) == (0, 0)
+    assert calls["from_store"] <= 0.7 * TRACES
 
 
 def test_nothing_is_left_running(released: Ended, blocked: Ended) -> None:
