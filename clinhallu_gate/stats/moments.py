@@ -15,6 +15,8 @@ class StrataMoments:
     """Values; where they count differently, as many as alike ones would give the same variance (Kish)."""
     clusters: FloatArray
     """Independent clusters."""
+    units: FloatArray
+    """The same, but a cluster that lies in k strata in which every value is the same counts 1/k in each of them."""
     mean: FloatArray
     mean_square: FloatArray
     variance_of_mean: FloatArray
@@ -58,22 +60,25 @@ def strata_moments(sample: Sample, *, span: float) -> StrataMoments:
     total = np.bincount(stratum, weight)
     mean = np.bincount(stratum, weight * sample.y) / total
     residual = sample.y - mean[stratum]
+    constant = np.bincount(stratum, np.abs(residual)) == 0
     per_stratum = int(sample.cluster.max()) + 1
     pairs, group = np.unique(stratum * per_stratum + sample.cluster, return_inverse=True)
-    of_stratum = pairs // per_stratum
+    of_stratum, of_cluster = pairs // per_stratum, pairs % per_stratum
+    constants = np.maximum(np.bincount(of_cluster, constant[of_stratum]), 1.0)[of_cluster]
     clusters = np.bincount(of_stratum).astype(np.float64)
     influence = np.bincount(group, weight * residual) / total[of_stratum]
     squares = np.bincount(of_stratum, influence**2).astype(np.float64)
-    of_cluster = np.bincount(pairs % per_stratum, influence)
+    over_strata = np.bincount(of_cluster, influence)
     return StrataMoments(
         n=total**2 / np.bincount(stratum, weight**2),
         clusters=clusters,
+        units=np.bincount(of_stratum, np.where(constant[of_stratum], 1.0 / constants, 1.0)).astype(np.float64),
         mean=mean,
         mean_square=np.bincount(stratum, weight * sample.y**2) / total,
         variance_of_mean=_cr1(squares, clusters, span),
         telling=_telling(sample.y, stratum, group, of_stratum),
-        constant=(np.bincount(stratum, np.abs(residual)) == 0).astype(np.float64),
-        covariance=float(np.sum(of_cluster**2) - np.sum(squares)),
+        constant=constant.astype(np.float64),
+        covariance=float(np.sum(over_strata**2) - np.sum(squares)),
     )
 
 
