@@ -38,24 +38,29 @@ class Stopping:
     _next: int = 0
     _wants: list[BoolArray] = field(init=False)
     """Of each gate: which places of the order it speaks of."""
+    _until: list[int] = field(init=False)
+    """Of each gate: the first place that it speaks of and that was not asked, as no blocking gate needed it."""
 
     def __post_init__(self) -> None:
         self._wants = [_mask(watch.places, self.order.size) for watch in self.watches]
+        self._until = [self.order.size] * len(self.watches)
 
     def chunk(self, size: int) -> Chunk | None:
         """Return the next ``size`` instances that an open gate needs, with what open gates need; None at the end.
 
-        An advisory gate takes part while a blocking one is open, and holds up the end of no run that has blocking
-        gates. What is wanted follows from what was decided so far and from nothing else, so a repeated run asks the
-        same.
+        An advisory gate takes part in instances that an open blocking gate needs, up to the first that none does: it
+        holds up the end of no run that has blocking gates. What is wanted follows from what was decided so far and from
+        nothing else, so a repeated run asks the same.
         """
         open_ = [i for i, watch in enumerate(self.watches) if watch.result is None]
         wanted: dict[str, frozenset[Reading]] = {}
         while self._next < self.order.size and len(wanted) < size:
-            mine = [i for i in open_ if self._wants[i][self._next]]
+            mine = [i for i in open_ if self._wants[i][self._next] and self._until[i] > self._next]
             if any(self.watches[i].spec.blocking or self._all_advise for i in mine):
                 every = {reading for i in mine for reading in readings(self.watches[i].spec)}
                 wanted[self.uids[self.order[self._next]]] = repeated(every, self.repeats)
+            else:
+                self._until = [self._next if i in mine else until for i, until in enumerate(self._until)]
             self._next += 1
         return Chunk(wanted, self._next) if wanted else None
 
@@ -65,8 +70,8 @@ class Stopping:
 
     def look(self, chunk: Chunk) -> None:
         """Let the gates see the verdicts of ``chunk``; those of all chunks before it are there."""
-        for watch in self.watches:
-            watch.look(chunk.end)
+        for watch, until in zip(self.watches, self._until, strict=True):
+            watch.look(min(chunk.end, until))
 
     @property
     def open(self) -> int:
