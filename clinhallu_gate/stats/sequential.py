@@ -168,14 +168,20 @@ def confidence_sequence(
     return tuple(found)
 
 
-def typical_n(rate: float, threshold: float, error: float) -> int | None:
+def typical_n(rate: float, threshold: float, error: float, *, variance: float | None = None) -> int | None:
     """Return about how many draws show on which side of ``threshold`` the mean ``rate`` is; None if it is on it.
 
-    (ln(1/error) + .8) / KL(rate || threshold), found by simulation, right within a tenth for draws of 0 and 1.
+    (ln(1/error) + .8) / KL(rate || threshold), found by simulation, right within a tenth for draws of 0 and 1. Draws of
+    another ``variance`` in [0, 1] need in proportion to it, but no fewer than the boldest gambler does.
     """
     p, t = np.clip([rate, threshold], _TIE, 1.0 - _TIE)
-    divergence = p * np.log(p / t) + (1.0 - p) * np.log((1.0 - p) / (1.0 - t))
-    return None if divergence < _TIE else int(np.ceil((-np.log(error) + 0.8) / divergence))
+    growth = p * np.log(p / t) + (1.0 - p) * np.log((1.0 - p) / (1.0 - t))
+    if growth < _TIE:
+        return None
+    if variance is not None:
+        boldest = np.log1p(_BETS[-1] * ((t - p) / (1.0 - t) if p < t else (p - t) / t))
+        growth = min(growth * p * (1.0 - p) / max(variance, _TIE), boldest)
+    return int(np.ceil((-np.log(error) + 0.8) / growth))
 
 
 def _limit(drawn: Drawn, side: Side, error: float) -> float:
@@ -217,7 +223,7 @@ class _Stakes(NamedTuple):
     gain: FloatArray
     """The gain on one unit of money, -1 at least."""
     certain: BoolArray
-    """Whether everything that is left of the list cannot change the side any more."""
+    """Whether the side is certain: what is left of a list cannot change it any more, or a threshold of 0 was passed."""
 
 
 def _stakes(drawn: Drawn, threshold: float, side: Side) -> _Stakes:
@@ -227,21 +233,16 @@ def _stakes(drawn: Drawn, threshold: float, side: Side) -> _Stakes:
     owed = threshold - np.append(0.0, seen[:-1])  # what is left of the threshold before each unit
     room = 1.0 - np.append(0.0, np.cumsum(drawn.weight)[:-1])
     m = np.clip(owed / np.maximum(room, _TIE), 0.0, drawn.top)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         gain = (m - y) / (drawn.top - m) if side is Side.WITHIN else (y - m) / m
-    gain = np.nan_to_num(np.maximum(gain, -1.0), nan=0.0, posinf=0.0)  # 0/0 and sure gains: see what is certain
-    return _Stakes(gain, _certain(drawn, threshold - seen, left, side))
+    sure = np.logical_or.accumulate(np.isposinf(gain))  # what the other side calls impossible has happened
+    gain = np.nan_to_num(np.maximum(gain, -1.0), nan=0.0, posinf=0.0)
+    return _Stakes(gain, sure | _certain(threshold - seen, left, side))
 
 
-def _certain(drawn: Drawn, owed: FloatArray, left: FloatArray, side: Side) -> BoolArray:
-    """Return after which units of a list its mean is on ``side`` whatever follows."""
-    if not _is_list(drawn):
-        return np.zeros(drawn.n, dtype=np.bool_)
+def _certain(owed: FloatArray, left: FloatArray, side: Side) -> BoolArray:
+    """Return after which units the mean is on ``side`` whatever follows; of a population all is left to follow."""
     return owed >= left - _TIE if side is Side.WITHIN else owed < -_TIE
-
-
-def _is_list(drawn: Drawn) -> bool:
-    return bool(np.any(drawn.weight > 0))
 
 
 def _log_mean(logs: FloatArray) -> FloatArray:
