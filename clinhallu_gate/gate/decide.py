@@ -138,7 +138,8 @@ def decide_events(spec: GateSpec, arrays: GateArrays, rules: Rules, *, complete:
     else:
         decision = Decision.PASS if complete and most <= allowed else Decision.INCONCLUSIVE
     limits = Limits(Fraction(lower), rules.fail_error, Fraction(upper), rules.alpha, Fraction(0), Method.EVENTS)
-    seen = Fraction(least, arrays.n - arrays.unjudged) if arrays.n > arrays.unjudged else None
+    known = arrays.n - (most - least)  # an event in one trace is one, whatever another trace lacks
+    seen = Fraction(least, known) if known else None
     return gate_result(
         spec,
         decision,
