@@ -53,7 +53,13 @@ class GateArrays:
     @property
     def unjudged(self) -> int:
         """Return the number of instances of which a verdict is missing."""
-        return self.n - int(np.count_nonzero(self.judged.reshape(-1, self.repeats).all(axis=1)))
+        return int(self.n_unjudged[-1]) if self.n else 0
+
+    @property
+    def n_unjudged(self) -> IntArray:
+        """Return the number of those among the first, the first two ... instances, shape (n,)."""
+        counts: IntArray = np.cumsum(~self.judged.reshape(-1, self.repeats).all(axis=1))
+        return counts
 
     @property
     def clusters(self) -> int:

@@ -90,7 +90,7 @@ class Watch:
         """Return the result at the end of the evaluation.
 
         A list of which everything was asked after all is compared, whatever was said on the way. An open gate of which
-        a part was asked, as every blocking gate was decided by then, stays open.
+        a part was asked, as no blocking gate needed the rest, stays open.
         """
         by_bets = self.stops and self.spec.target is Target.POPULATION and self.places.size
         if by_bets and self.result is not None:
@@ -105,7 +105,7 @@ class Watch:
 
     def _left_open(self) -> GateResult:
         """Return what is known of a gate that nothing more was asked for; only bets may stop at any n."""
-        why = "not asked to the end, since every blocking gate was decided"
+        why = "not asked to the end, since no blocking gate needed it"
         arrays = self._arrays
         if arrays is None or not arrays.n or not self.stops:
             return gate_result(self.spec, Decision.INCONCLUSIVE, why, of=int(self.places.size))
@@ -166,29 +166,42 @@ class Watch:
     # --- what is decided -------------------------------------------------------------------------------------------
 
     def _crossed(self, arrays: GateArrays) -> GateResult | None:
-        """Return what is decided, if one of the tests shows something by now."""
+        """Return what is decided, if one of the tests shows something by now and enough is judged.
+
+        One verdict that the judge fails to give is too large a share of the first few; with the next ones it is not.
+        """
         drawn = self._drawn(arrays)
-        threshold = float(_on_scale(np.array([float(bound(self.spec))]), arrays)[0])
+        threshold = self._threshold(arrays)
         found = crossing(drawn, threshold, within_error=self.rules.alpha, beyond_error=self.rules.fail_error)
-        return None if found is None else self._by_bets(arrays, drawn, found)
+        n = None if found is None else self._enough_judged(arrays, found.n)
+        return None if found is None or n is None else self._by_bets(arrays, drawn, found._replace(n=n))
+
+    def _threshold(self, arrays: GateArrays) -> float:
+        return float(_on_scale(np.array([float(bound(self.spec))]), arrays)[0])
+
+    def _enough_judged(self, arrays: GateArrays, n: int) -> int | None:
+        """Return the first number of units, ``n`` or more, of which no more are unjudged than allowed."""
+        instances = _ends(arrays) // arrays.repeats
+        unjudged = arrays.n_unjudged[instances - 1]
+        allowed = Fraction(str(self.spec.max_unjudged))
+        good = unjudged * allowed.denominator <= instances * allowed.numerator
+        good[: n - 1] = False
+        return int(np.argmax(good)) + 1 if good.any() else None
 
     def _by_bets(self, arrays: GateArrays, drawn: Drawn, found: Crossing | None) -> GateResult:
         """Return what the units up to the crossing decided; without one, that all of them leave the gate open."""
-        if too_many_unjudged(self.spec, arrays):
-            return not_completed(self.spec, arrays)
         decision, n = Decision.INCONCLUSIVE, drawn.n
         if found is not None:
             decision, n = Decision.PASS if found.side is Side.WITHIN else Decision.FAIL, found.n
-            rows = np.append(_starts(arrays.units[None, :]), arrays.y_pass.size)[n]
-            read = self._read(int(rows) // arrays.repeats)
+            read = self._read(int(_ends(arrays)[n - 1]) // arrays.repeats)
             arrays = read if isinstance(read, GateArrays) else arrays
-        sequence = confidence_sequence(
-            drawn, _points(n), within_error=self.rules.alpha, beyond_error=self.rules.fail_error
-        )
+        elif too_many_unjudged(self.spec, arrays):
+            return not_completed(self.spec, arrays)
+        sequence = self._sequence(drawn, n, found, self._threshold(arrays))
         limits = self._limits(sequence[-1], arrays)
         measured = measured_by(self.spec, None, limits)
-        further = further_instances(self.spec, arrays, limits) if found is None else None
         of = None if arrays.n == self.places.size else int(self.places.size)
+        further = further_instances(self.spec, arrays, limits, of=of) if found is None else None
         judge_defined = self.rules.judge_defined
         return gate_result(
             self.spec,
@@ -202,6 +215,16 @@ class Watch:
             confidence_sequence=tuple(self._point(each, arrays) for each in sequence),
             flips=flips_of(self.spec, arrays, float(limits.lower), whole=of is None),
         )
+
+    def _sequence(self, drawn: Drawn, n: int, found: Crossing | None, threshold: float) -> list[Bounds]:
+        """Return the confidence sequence up to ``n``; what decided lies on its side of the threshold, in print too."""
+        errors = {"within_error": self.rules.alpha, "beyond_error": self.rules.fail_error}
+        *before, last = confidence_sequence(drawn, _points(n), **errors)
+        if found is not None and found.side is Side.WITHIN:
+            last = last._replace(upper=min(last.upper, threshold))
+        elif found is not None:
+            last = last._replace(lower=max(last.lower, threshold))
+        return [*before, last]
 
     def _early(self, result: GateResult, seen: int) -> GateResult:
         """Return a result that was found before all of the gate's instances were asked: what was seen is no rate."""
@@ -233,6 +256,11 @@ def _starts(codes: IntArray) -> IntArray:
     """Return where each unit begins, by the codes in its column, shape (k, n); the entries of a unit stand together."""
     changes = np.any(np.diff(codes, axis=1) != 0, axis=0)
     return np.flatnonzero(np.concatenate([np.ones(min(codes.shape[1], 1), np.bool_), changes]))
+
+
+def _ends(arrays: GateArrays) -> IntArray:
+    """Return where each unit ends."""
+    return np.append(_starts(arrays.units[None, :])[1:], arrays.y_pass.size)
 
 
 def _means(y: FloatArray, start: IntArray) -> FloatArray:
