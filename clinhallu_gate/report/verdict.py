@@ -69,7 +69,7 @@ def _what_is_known(gate: GateResult) -> str:
     estimate, limits = measured(gate), interval(gate)
     if limits is None:
         too_many = "max_events" in gate.threshold and gate.decision is Decision.FAIL
-        return estimate or ("seen too often" if too_many else "unknown")
+        return estimate or ("too high" if too_many else "unknown")
     if estimate is None:
         return f"between {limits.replace(' to ', ' and ')}"
     return f"{estimate} ({limits} possible)" if gate.decision is Decision.INCONCLUSIVE else estimate
