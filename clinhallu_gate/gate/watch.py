@@ -30,7 +30,7 @@ from clinhallu_gate.stats.sequential import Limits as Bounds
 from clinhallu_gate.vocabulary import Decision, Method, Target, Unit
 
 #: Points at which the report shows a confidence sequence.
-_POINTS: Final = 25
+_POINTS: Final = 15
 _FIRST_POINT: Final = 10
 
 

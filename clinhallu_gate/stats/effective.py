@@ -7,6 +7,9 @@ from clinhallu_gate.stats.moments import StrataMoments
 from clinhallu_gate.stats.sample import FloatArray
 
 _NO_SPREAD = 1e-12
+# Degrees of freedom that even one cluster with an event is given: with 1 its limit would be useless, and 2 keep false
+# PASS at .037 or below where one to three clusters of 50 to 100 have events (1,500 samples each).
+_FEWEST = 2.0
 
 
 def effective_size(moments: StrataMoments, alpha: float) -> float:
@@ -40,8 +43,9 @@ def _t_ratio(moments: StrataMoments, alpha: float) -> float:
     be too many (50 clusters of 8, rate .05, ICC .3: false PASS .069, with those that tell .033).
     """
     v = moments.variance_of_mean
+    fewest = np.clip(moments.clusters - 1.0, 1.0, _FEWEST)
     telling = np.where(moments.clusters < moments.n, np.minimum(moments.clusters, moments.telling), moments.clusters)
-    df = np.sum(v) ** 2 / np.sum(v**2 / np.maximum(telling - 1.0, 1.0))
+    df = np.sum(v) ** 2 / np.sum(v**2 / np.maximum(telling - 1.0, fewest))
     return float(stdtrit(np.sum(moments.n) - 1.0, 1.0 - alpha) / stdtrit(df, 1.0 - alpha))
 
 

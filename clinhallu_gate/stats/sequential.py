@@ -22,8 +22,11 @@ from clinhallu_gate.stats.sample import BoolArray, FloatArray, IntArray
 _BETS: Final = np.geomspace(0.03, 0.9, 8)
 #: Sums of weights may lie this much beside what they are.
 _TIE: Final = 1e-9
-#: Limits of the confidence sequence are found to this precision.
+#: The last limits of a confidence sequence are found to this precision, those on the way (to be drawn) to that.
 _FINE: Final = 1e-6
+_COARSE: Final = 1e-3
+#: Units whose gains are multiplied before a logarithm is taken.
+_BLOCK: Final = 8
 
 
 class Side(Enum):
@@ -162,8 +165,9 @@ def confidence_sequence(
     lower, upper = 0.0, 1.0
     for n in at:
         seen = drawn.first(n)
-        upper = min(upper, _limit(seen, Side.WITHIN, within_error))
-        lower = max(lower, _limit(seen, Side.BEYOND, beyond_error))
+        fine = _FINE if n == at[-1] else _COARSE
+        upper = min(upper, _limit(seen, Side.WITHIN, within_error, fine))
+        lower = max(lower, _limit(seen, Side.BEYOND, beyond_error, fine))
         found.append(Limits(n, lower, upper))
     return tuple(found)
 
@@ -184,14 +188,14 @@ def typical_n(rate: float, threshold: float, error: float, *, variance: float | 
     return int(np.ceil((-np.log(error) + 0.8) / growth))
 
 
-def _limit(drawn: Drawn, side: Side, error: float) -> float:
+def _limit(drawn: Drawn, side: Side, error: float, fine: float) -> float:
     """Return the threshold nearest to what was seen, of which the test of ``side`` still shows something.
 
     The wealth grows with the threshold for ``Side.WITHIN`` and falls for ``Side.BEYOND``, so halving finds it; the end
-    at which it is shown is returned, so the limit is on the safe side by ``_FINE`` at most.
+    at which it is shown is returned, so the limit is on the safe side by ``fine`` at most.
     """
     shown, open_ = (1.0, 0.0) if side is Side.WITHIN else (0.0, 1.0)
-    while abs(shown - open_) > _FINE:
+    while abs(shown - open_) > fine:
         middle = (shown + open_) / 2.0
         if _shown_at_end(drawn, middle, side, error):
             shown = middle
@@ -213,8 +217,12 @@ def _shown_at_end(drawn: Drawn, threshold: float, side: Side, error: float) -> b
     if drawn.n == 0:
         return False
     stakes = _stakes(drawn, threshold, side)
-    logs = np.log1p(_BETS[:, None] * stakes.gain).sum(axis=1)
-    return bool(stakes.certain.any() or _log_mean(logs) >= -np.log(error))
+    if stakes.certain.any():
+        return True
+    gain = np.pad(stakes.gain, (0, -drawn.n % _BLOCK)).reshape(-1, _BLOCK)
+    with np.errstate(over="ignore"):  # a wealth beyond all numbers is one that shows it
+        logs = np.log((1.0 + _BETS[:, None, None] * gain).prod(axis=2)).sum(axis=1)  # few logarithms: they cost most
+    return bool(np.isposinf(logs).any() or _log_mean(logs) >= -np.log(error))
 
 
 class _Stakes(NamedTuple):

@@ -63,7 +63,9 @@ def test_the_committed_run() -> None:
         ("recovery", "Recovery with image and knowledge given", 0.0),
     ]
     rests_on = {"scope": "mean", "arm": "baseline", "judge": "oracle", "protocol": "standard", "instances": 240}
-    limits = {"lower_limit": 0.167714, "upper_limit": 0.350658, "limit_errors": [0.01, 0.05]}
+    (camera, *_) = json.loads((SAMPLE / "decision.json").read_bytes())["gates"]
+    lower, upper = (round(limit, 6) for limit in camera["interval"])
+    limits = {"lower_limit": lower, "upper_limit": upper, "limit_errors": camera["interval_levels"]}
     assert results[0].metric_args == rests_on | limits
     assert "verif" not in yaml
 
@@ -100,9 +102,9 @@ def test_name_and_source(made: Make) -> None:
     card = ModelCard(f"---\n{yaml}\n---\n")
     assert card.data.get("model_name") == "org/model: x"
     assert {result.source_url for result in card.data.get("eval_results")} == {"https://example.org/evidence.zip"}
-    assert {result.source_name for result in card.data.get("eval_results")} == {
-        "clinhallu-gate, run of 2026-11-23T02:46:35Z"
-    }
+    (name,) = {result.source_name for result in card.data.get("eval_results")}
+    started = json.loads((SAMPLE / "manifest.json").read_bytes())["started"]
+    assert name == f"clinhallu-gate, run of {started}"
 
 
 @pytest.mark.parametrize(

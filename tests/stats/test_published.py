@@ -85,12 +85,12 @@ def test_korn_graubard_by_hand() -> None:
     p = 1/3; sums of residuals 3 - 4/3, -2/3, 0, -1 = 5/3, -2/3, 0, -1, squares 25/9 + 4/9 + 0 + 9/9 = 38/9;
     SE^2 = 4/3 * 38/9 / 144 = 19/486; n* = (2/9) / (19/486) = 108/19 = 5.684 (Korn and Graubard, Survey Methodology 24
     (1998) 193-201), times (t_11 / t_df)^2. They take df = 3; here only the patients with an event tell of the variance,
-    of 4 and 3 instances, so they are worth 7^2 / (4^2 + 3^2) = 49/25 patients, and df is the least, 1.
+    of 4 and 3 instances, so they are worth 7^2 / (4^2 + 3^2) = 49/25 patients, and df is the least, 2.
     """
     moments = strata_moments(Sample(Y, np.zeros(12, np.int64), PATIENTS), span=1.0)
     assert moments.variance_of_mean[0] == pytest.approx(19 / 486)
     assert moments.telling[0] == pytest.approx(49 / 25)
-    by_hand = 108 / 19 * (1.795885 / stdtrit(1, 0.95)) ** 2
+    by_hand = 108 / 19 * (1.795885 / stdtrit(2, 0.95)) ** 2
     assert effective_size(moments, 0.05) == pytest.approx(by_hand, rel=1e-5)
     assert by_hand < 108 / 19 * (1.795885 / 2.353363) ** 2
     limit = upper_limit_of_mean(Sample(Y, np.zeros(12, np.int64), PATIENTS), 0.05)
