@@ -183,14 +183,19 @@ def test_paired_gates_decide_early_as_they_do_on_the_list(
         assert outcome.decision["early_stop"]["asked"] < 240
 
 
+@pytest.fixture(scope="module")
+def stopped_in_use(rig: Rig, sharp: ScriptedServer) -> Outcome:
+    """A run of the sharp model that ended early."""
+    return against(rig, sharp, None, early_stop="true")
+
+
 @pytest.mark.parametrize("early", ["false", "true"], ids=["whole", "early"])
 def test_a_baseline_that_was_stopped_early_cannot_serve(
-    rig: Rig, sharp: ScriptedServer, dull: ScriptedServer, early: str
+    rig: Rig, dull: ScriptedServer, stopped_in_use: Outcome, early: str
 ) -> None:
     """Pairs that it lacks are unjudged: nothing is decided (11), and the way out is named."""
-    in_use = against(rig, sharp, None, early_stop="true")
-    assert in_use.decision["early_stop"]["asked"] < 240
-    outcome = against(rig, dull, in_use.folder, early_stop=early)
+    assert stopped_in_use.decision["early_stop"]["asked"] < 240
+    outcome = against(rig, dull, stopped_in_use.folder, early_stop=early)
     assert (outcome.status, outcome.decision["decision"]) == (11, None)
     assert "run the baseline with --no-early-stop" in " ".join(outcome.out.split())
     assert "run a baseline with --no-early-stop" in gate_of(outcome, RISE)["reason"]

@@ -85,11 +85,10 @@ def test_a_repetition_starts_no_server(
 def test_to_the_end_there_are_four_turns(rig: Rig, servers: Servers, store: Path, tmp_path: Path) -> None:
     """A gate that stays open is looked at four times, the chunks growing; without early stopping there is one turn."""
     close, turns = policy(rig, "{metric: visual_hallucination_rate, max: 0.11}"), tmp_path / "turns"
-    fresh = ("--fresh", "--repeats", "1")
-    early = gate(rig, servers, store, *close, *fresh, turns=turns)
+    early = gate(rig, servers, store, *close, "--fresh", turns=turns)
     assert turns.read_text().splitlines() == TURN * 4
     assert early.decision["gates"][0]["method"] == "complete_list"
     turns.unlink()
-    whole = gate(rig, servers, store, *close, *fresh, "--no-early-stop", turns=turns)
+    whole = gate(rig, servers, store, *close, "--fresh", "--no-early-stop", turns=turns)
     assert turns.read_text().splitlines() == TURN
     assert whole.decision["gates"] == early.decision["gates"]
