@@ -190,6 +190,9 @@ def _notes(prepared: Prepared) -> list[str]:
         f"--limit {options.limit}: {len(prepared.instances)} of {everything} instances": options.limit is not None,
         "--no-decision: an exploratory run, no gate decides": options.no_decision,
         "--fresh: every reply was asked for anew": options.fresh,
+        f"--repeats {options.repeats} at temperature 0: what differs is the server's doing, not the model's choice": (
+            options.repeats > 1 and not prepared.protocol.sampling.temperature
+        ),
         "--store was not used: without --model-revision an endpoint's replies stay with the run": (
             options.store is not None and prepared.model.asks and not prepared.identity.lasting
         ),

@@ -5,10 +5,9 @@ from typing import Final
 
 from clinhallu_gate.engine.window import each
 from clinhallu_gate.judge.llm import LlmJudge
-from clinhallu_gate.judge.match import match_answer
+from clinhallu_gate.judge.match import is_matched
 from clinhallu_gate.records import Instance, Judged, Reading, Verdict
 from clinhallu_gate.results import Results, Retest
-from clinhallu_gate.vocabulary import ANSWER
 
 #: Judgements that are asked for once more.
 SAMPLE: Final = 100
@@ -23,7 +22,7 @@ async def retest_judge(judge: LlmJudge, results: Results, *, seed: str) -> Retes
     asked = [
         (instance, reading, verdict)
         for instance, reading, verdict in results.rows()
-        if isinstance(verdict, Judged) and not reading.repeat and not _matched(results, instance, reading)
+        if isinstance(verdict, Judged) and not reading.repeat and not is_matched(verdict)
     ]
     drawn = sorted(asked, key=lambda row: hashlib.sha256(f"{seed}/{row[0].uid}/{row[1]}".encode()).digest())[:SAMPLE]
     again: list[tuple[Judged, Verdict]] = []
@@ -40,9 +39,3 @@ async def retest_judge(judge: LlmJudge, results: Results, *, seed: str) -> Retes
         judged=len(judged),
         flipped=sum(first.outcome is not then.outcome for first, then in judged),
     )
-
-
-def _matched(results: Results, instance: Instance, reading: Reading) -> bool:
-    if reading.part != ANSWER:
-        return False
-    return match_answer(instance, results.found[instance.uid].texts[reading]) is not None

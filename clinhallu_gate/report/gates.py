@@ -52,6 +52,7 @@ def gate_view(gate: GateResult, context: RunContext) -> GateView:
         method=METHOD_TITLE[gate.method] if gate.method else None,
         seen=None if gate.of is None else f"{gate.n:,} of {plural(gate.of, 'instance')}",
         sequence=gate.confidence_sequence,
+        drawn="patients" if gate.unit is Unit.PATIENT else "instances",
     )
 
 

@@ -61,6 +61,8 @@ class GateView(Record):
     """How far it was asked, where it was decided before the end: ``128 of 240 instances``."""
     sequence: tuple[SequencePoint, ...]
     """Its confidence sequence, on its own scale."""
+    drawn: Literal["instances", "patients"]
+    """What the confidence sequence counts."""
 
 
 class StageShare(Record):

@@ -196,7 +196,7 @@ def _curve(gate: GateView, plotted: Plotted) -> Curve | None:
         threshold=_place(up(plotted.threshold)),
         threshold_label=gate.threshold,
         ends=(
-            Tick(x="0", label=f"n = {gate.sequence[0].n:,}", anchor="start"),
+            Tick(x="0", label=f"n = {gate.sequence[0].n:,} {gate.drawn}", anchor="start"),
             Tick(x=_place(width), label=f"{gate.sequence[-1].n:,}", anchor="end"),
         ),
         levels=(

@@ -12,13 +12,13 @@ from clinhallu_gate.results import Found, PaperMark, TraceRecord
 from clinhallu_gate.scoring.events import endpoint_failed, mark_of, row_of
 from clinhallu_gate.tree import layout
 from clinhallu_gate.tree.cot import failed_record, trace_record
-from clinhallu_gate.tree.evidence import About, Entry, read_evidence
+from clinhallu_gate.tree.evidence import About, Entry, Evidence, read_evidence
 from clinhallu_gate.tree.faults import faults
 from clinhallu_gate.tree.rows import Fields, answer_row, completed, gold_text, steps_row, trace_row
 from clinhallu_gate.tree.schema import RowKind
 from clinhallu_gate.tree.summary import answer_metrics, replace_summary, step_summary
 from clinhallu_gate.tree.verdicts import as_fields, implied, same
-from clinhallu_gate.vocabulary import ANSWER, Arm, FailReason, Part, Stage
+from clinhallu_gate.vocabulary import ANSWER, Arm, FailReason, NotAskedReason, Part, Stage
 
 _FILES: Final = {
     RowKind.TRACE: layout.traces_file,
@@ -35,6 +35,7 @@ def write_tree(run_folder: Path, out: Path) -> tuple[Path, ...]:
         BadInput: The folder holds no finished run, lacks a reply, or ``out`` holds such a tree or cannot be written.
     """
     evidence = read_evidence(run_folder)
+    _demand_whole(run_folder, evidence)
     model = _folder_name(evidence.about.model)
     written: list[Path] = []
     for dataset in dict.fromkeys(entry.dataset for entry in evidence.entries):
@@ -50,6 +51,13 @@ def write_tree(run_folder: Path, out: Path) -> tuple[Path, ...]:
         }
         written += [_write(path, content, below=out) for path, content in contents.items()]
     return tuple(written)
+
+
+def _demand_whole(run_folder: Path, evidence: Evidence) -> None:
+    """Raise ``BadInput`` if the run ended early: its summaries would be rates of a part, at a stop that looked good."""
+    verdicts = (verdict for entry in evidence.entries for verdict in entry.found.verdicts.values())
+    if any(isinstance(verdict, NotAsked) and verdict.reason is NotAskedReason.EARLY_STOP for verdict in verdicts):
+        raise BadInput(f"{run_folder}: ended early, so its summaries would be of a part. Run it with --no-early-stop.")
 
 
 def _keys() -> list[tuple[Arm, RowKind]]:

@@ -15,6 +15,7 @@ from gate_run import CHECKOUT, GATES, Outcome, Rig
 from policy import BUDGETS, policy
 from replay import GoldReplay, errors_at, instances, read
 
+from clinhallu_gate.cli import main
 from clinhallu_gate.gate import Frame
 from clinhallu_gate.testing import Fault, Request, ScriptedReply, ScriptedServer
 from clinhallu_gate.vocabulary import ANSWER, Stage, Unit
@@ -160,6 +161,13 @@ def test_nothing_is_claimed_of_a_part(stopped: Outcome, full: Outcome) -> None:
     for words in ("Failure budget", "By two rules of scoring", "By stratum"):
         assert [words in page for page in pages] == [False, True]
     assert "failure budget" not in stopped.out
+
+
+def test_a_part_is_not_exported(stopped: Outcome, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The benchmark's files would hold summaries of a part."""
+    assert main(["export", str(stopped.folder), "--out", str(tmp_path / "tree")]) == 4
+    assert "ended early, so its summaries would be of a part" in capsys.readouterr().err
+    assert not (tmp_path / "tree").exists()
 
 
 def test_the_report_draws_the_confidence_sequence(stopped: Outcome, full: Outcome) -> None:

@@ -72,7 +72,7 @@ def test_a_policy_that_allows_them_decides(rig: Rig, tmp_path: Path) -> None:
     outcome = gate_tree(rig, "--thresholds", str(policy))
     assert outcome.status == 1
     decided = {gate["id"]: gate["decision"] for gate in outcome.decision["gates"]}
-    assert decided["answer_accuracy[mean]"] == "FAIL"
+    assert decided["knowledge_hallucination_rate[mean]"] == "FAIL"
     assert outcome.decision["published"]["figures"][0]["of"] == 12
 
 
