@@ -133,7 +133,7 @@ class ThresholdsFile(Record):
     max_unjudged: Share = 0.02
     """Largest share of instances without a verdict, per gate; with more the run is not completed."""
     early_stop: Annotated[bool, Field(strict=True)] = False
-    """Whether evaluation ends when every gate is decided."""
+    """Whether evaluation ends when every blocking gate is decided."""
     unit: Unit = Unit.INSTANCE
     """What counts alike: every instance, or every patient (the mean over patients)."""
     judge: JudgeMinima = JudgeMinima()

@@ -8,7 +8,7 @@ import numpy as np
 
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.gate.frame import Frame
-from clinhallu_gate.gate.further import further_instances
+from clinhallu_gate.gate.further import further_instances, wanted_labels
 from clinhallu_gate.gate.labelled import Labels, Margins, Reviews, adjusted, shrunken
 from clinhallu_gate.gate.limits import (
     TIE,
@@ -169,13 +169,16 @@ def _by_labels(spec: GateSpec, arrays: GateArrays, labels: Labels, rules: Rules)
     limits = Limits(found.lower, rules.fail_error, found.upper, rules.alpha, TIE, found.method)
     decision = _compare(limits, Margins(bound(spec), bound(spec)))
     measured = measured_by(spec, found.estimate, limits)
+    told = found.told
+    if decision is Decision.INCONCLUSIVE:
+        told = told.model_copy(update={"wanted": wanted_labels(spec, arrays, limits, found.estimate, told.labels)})
     return gate_result(
         spec,
         decision,
-        explain(spec, arrays, decision, measured, adjusted=found.told),
+        explain(spec, arrays, decision, measured, adjusted=told),
         counts=counts_of(arrays),
         measured=measured,
-        adjusted=found.told,
+        adjusted=told,
     )
 
 

@@ -1,6 +1,7 @@
 """How many further instances would likely decide a gate that is open."""
 
 import math
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,10 @@ from clinhallu_gate.vocabulary import Method, Target
 
 #: How likely the further instances decide it, if the rate stays what it is.
 POWER: Final = 0.8
+
+
+#: A run by bets that is past the mean of such runs is late, not done: at least this share of the mean is to come.
+_LATE: Final = 0.25
 
 
 def further_instances(spec: GateSpec, arrays: GateArrays, limits: Limits, *, of: int | None = None) -> int | None:
@@ -48,7 +53,8 @@ def further_instances(spec: GateSpec, arrays: GateArrays, limits: Limits, *, of:
         needed = _needed_at_fixed_n(arrays, moments, threshold, error)
     if needed is None:
         return None
-    further = max(math.ceil(needed) - arrays.n, 1)
+    late = needed * _LATE if limits.method is Method.BETTING else 1.0
+    further = math.ceil(max(needed - arrays.n, late))
     return further if further < MOST else None
 
 
@@ -80,3 +86,18 @@ def _needed_by_bets(
         return None
     instances = needed * arrays.n / units
     return instances if listed is None else instances / (1.0 + instances / listed)
+
+
+def wanted_labels(
+    spec: GateSpec, arrays: GateArrays, limits: Limits, estimate: Fraction | None, labels: int
+) -> int | None:
+    """Return how many labels in all would likely decide a gate that rests on labels; None if all would not.
+
+    A limit draws nearer to the estimate with the square root of their number.
+    """
+    threshold = bound(spec)
+    if estimate is None or estimate == threshold:
+        return None
+    limit = limits.upper if estimate < threshold else limits.lower
+    wanted = math.ceil(labels * float((limit - estimate) / (threshold - estimate)) ** 2)
+    return wanted if wanted <= arrays.n else None

@@ -116,13 +116,15 @@ def shrunken(labels: Labels, margin: Fraction, undelivered: Fraction, *, errors:
     Args:
         labels: What is known of the sample.
         margin: Of the policy.
-        undelivered: Mean of ``undelivered_more``: a difference that needs no judge, so it is seen whole. Where it hides
-            a part of the rest it is taken off the margin of a PASS, where it feigns one it is added to that of a FAIL.
+        undelivered: Mean of ``undelivered_more``: a difference that needs no judge, so it is seen whole where the rest
+            is shrunken. Where it hides a part of the rest it is taken off the margin of a PASS, where it feigns one it
+            is added to that of a FAIL; with the lower factor in both, as the other side of such a pair is shrunken by
+            the judge's sensitivity alone.
         errors: One-sided errors of the lower limit (FAIL) and of the upper one (PASS).
     """
     found = discernible(labels.right(1.0), labels.right(0.0), lower_error=errors[1], upper_error=errors[0])
     low, high = Fraction(found.lower), Fraction(found.upper)
     return Margins(
         within=low * margin + min((1 - low) * undelivered, Fraction(0)),
-        beyond=high * margin + max((1 - high) * undelivered, Fraction(0)),
+        beyond=high * margin + max((1 - low) * undelivered, Fraction(0)),
     )

@@ -42,6 +42,8 @@ class Adjusted(Record):
     """What the judge's verdicts count beside the labels (lambda of PPI++); 0 for the labels alone."""
     judge_defined: float | None
     """The rate by the judge's verdicts alone; of a paired gate, whose difference stays the judge's, None."""
+    wanted: int | None = None
+    """Labels that would likely decide an open gate, if the rate stays; None where it is decided, or none would."""
     margins: tuple[float, float] | None = None
     """Of a paired gate: the margins that a PASS and a FAIL were held against, shrunken to what the judge can see."""
 

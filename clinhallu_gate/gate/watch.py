@@ -190,13 +190,12 @@ class Watch:
 
     def _by_bets(self, arrays: GateArrays, drawn: Drawn, found: Crossing | None) -> GateResult:
         """Return what the units up to the crossing decided; without one, that all of them leave the gate open."""
+        if found is None and too_many_unjudged(self.spec, arrays):
+            return not_completed(self.spec, arrays)
         decision, n = Decision.INCONCLUSIVE, drawn.n
         if found is not None:
             decision, n = Decision.PASS if found.side is Side.WITHIN else Decision.FAIL, found.n
-            read = self._read(int(_ends(arrays)[n - 1]) // arrays.repeats)
-            arrays = read if isinstance(read, GateArrays) else arrays
-        elif too_many_unjudged(self.spec, arrays):
-            return not_completed(self.spec, arrays)
+        arrays = self._first_units(arrays, n)
         sequence = self._sequence(drawn, n, found, self._threshold(arrays))
         limits = self._limits(sequence[-1], arrays)
         measured = measured_by(self.spec, None, limits)
@@ -215,6 +214,12 @@ class Watch:
             confidence_sequence=tuple(self._point(each, arrays) for each in sequence),
             flips=flips_of(self.spec, arrays, float(limits.lower), whole=of is None),
         )
+
+    def _first_units(self, arrays: GateArrays, n: int) -> GateArrays:
+        """Return the arrays of the first ``n`` units: of a population no bet goes on once a stratum has none left."""
+        ends = _ends(arrays)
+        read = self._read(int(ends[n - 1]) // arrays.repeats) if 0 < n < ends.size else arrays
+        return read if isinstance(read, GateArrays) else arrays
 
     def _sequence(self, drawn: Drawn, n: int, found: Crossing | None, threshold: float) -> list[Bounds]:
         """Return the confidence sequence up to ``n``; what decided lies on its side of the threshold, in print too."""

@@ -3,6 +3,8 @@
 import math
 from typing import Final
 
+import numpy as np
+
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.gate.metrics import GateArrays
 from clinhallu_gate.gate.result import Adjusted, Measured, threshold_of
@@ -11,6 +13,7 @@ from clinhallu_gate.vocabulary import METRIC_STAGE, Decision, Method, Target
 # Below this many clusters the cluster-robust limits err too often: at a nominal .05, with 40 clusters of 8 and an
 # intra-cluster correlation of .3, in .075 to .114 of simulated samples, by the way in which clusters correlate.
 FEW_CLUSTERS = 50
+_ROUNDING: Final = 1e-6
 JUDGE_DEFINED: Final = "judge-defined: no labels by people stand behind it"
 
 
@@ -42,11 +45,12 @@ def explain(
         parts.append(_on_the_way(spec, arrays, decision, measured, of))
     else:
         estimate = "nothing could be measured" if measured.estimate is None else f"{measured.estimate:.3f} measured"
-        parts.append(f"{estimate}{_how_sure(spec, arrays, decision, measured)}")
+        what = plural_of(arrays.n, "instance") if adjusted is None or adjusted.margins else f"{adjusted.labels} labels"
+        parts.append(f"{estimate}{_how_sure(spec, arrays, decision, measured, what)}")
     if arrays.unjudged:
         parts.append(f"{arrays.unjudged} unjudged are counted either way")
     if _few_clusters(spec, arrays, measured):
-        parts.append(f"with fewer than {FEW_CLUSTERS} independent clusters the limits may be somewhat too narrow")
+        parts.append(f"with fewer than {FEW_CLUSTERS} independent clusters of like size the limits may be too narrow")
     if further is not None:
         more = "instance" if further == 1 else "instances"
         parts.append(f"roughly {rounded_up(further):,} further {more} would likely decide it, if the rate stays")
@@ -83,7 +87,13 @@ def _by_labels(adjusted: Adjusted) -> str:
         if adjusted.judge_defined is None
         else f"the judge alone {adjusted.judge_defined:.3f}"
     )
-    return f"by {adjusted.labels} labelled instances; {alone}"
+    more = "" if adjusted.wanted is None else f"; roughly {rounded_up(adjusted.wanted):,} labels would likely decide it"
+    return f"by {adjusted.labels} labelled instances; {alone}{more}"
+
+
+def plural_of(count: int, noun: str) -> str:
+    """Return ``1 instance``, ``2 instances``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def wanted(spec: GateSpec) -> str:
@@ -107,14 +117,14 @@ def _on_the_way(spec: GateSpec, arrays: GateArrays, decision: Decision, measured
     return f"{seen} {_limit(spec, decision, measured, low, high)}"
 
 
-def _how_sure(spec: GateSpec, arrays: GateArrays, decision: Decision, measured: Measured) -> str:
+def _how_sure(spec: GateSpec, arrays: GateArrays, decision: Decision, measured: Measured, what: str) -> str:
     if measured.interval is None or measured.levels is None:
         return ""
     low, high = _down(measured.interval[0]), _up(measured.interval[1])
     if measured.method is Method.COMPLETE_LIST:
         return " on the complete list" + (f", {low} to {high} possible" if arrays.unjudged else "")
     if decision is Decision.INCONCLUSIVE:
-        return f", but {arrays.n} instances leave {low} to {high} possible"
+        return f", but {what} leave {low} to {high} possible"
     return f", and {_limit(spec, decision, measured, low, high)}"
 
 
@@ -135,7 +145,9 @@ def _few_clusters(spec: GateSpec, arrays: GateArrays, measured: Measured) -> boo
     """Whether the limits rest on a variance between few clusters; bets need none."""
     if spec.target is not Target.POPULATION or measured.method is Method.BETTING:
         return False
-    return arrays.clusters < min(FEW_CLUSTERS, arrays.n)
+    sizes = np.unique(arrays.cluster, return_counts=True)[1].astype(np.float64)
+    alike = float(sizes.sum() ** 2 / (sizes**2).sum()) if sizes.size else 0.0
+    return arrays.clustered and alike < FEW_CLUSTERS - _ROUNDING
 
 
 def rounded_up(number: int) -> int:

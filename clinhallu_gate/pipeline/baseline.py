@@ -34,7 +34,10 @@ def check_baseline(
     """Return the baseline's decision. Raises ``BadInput`` if protocol, data, judge or repeats differ, saying which."""
     if not (run / "decision.json").is_file():
         raise BadInput(f"--baseline: {run} is not the folder of a finished run (it has no decision.json).")
-    document = load(run / "decision.json")
+    try:
+        document = load(run / "decision.json")
+    except BadInput as error:
+        raise BadInput(f"--baseline: {error}") from None
     if not document.completed:
         raise BadInput(f"--baseline: {run} was not completed, so it holds no result to compare with.")
     if document.protocol.sha256 != protocol.sha256:

@@ -205,12 +205,18 @@ def _notes_on_stop(run: Run) -> Iterator[str]:
     stopped = _stopped(run)
     if stopped is None:
         return
+    yield from _notes_on_seed(run)
     asked = f"early stopping: {stopped.asked:,} of {stopped.of:,} instances were asked, in a random order that follows"
     seed = f"from data and weights ({stopped.seed[:12]})"
     if run.skipped:
         yield f"{asked} {seed}; the mean at a stop is no estimate, so none is shown"
     elif not run.failure:
-        yield f"{asked} {seed}; no sooner was every gate decided{_why_no_sooner(run)}"
+        yield f"{asked} {seed}; nothing was left out{_why_no_sooner(run)}"
+
+
+def _notes_on_seed(run: Run) -> Iterator[str]:
+    if run.prepared.endpoints:
+        yield "the order of an endpoint's run rests on the name and the revision that were given, not on its weights"
 
 
 def _why_no_sooner(run: Run) -> str:

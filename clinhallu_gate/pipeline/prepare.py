@@ -160,7 +160,7 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         DataOptions(_data_root(options), options.allow_bad_rows, private_cache=run_dir / "images"),
     )
     everything = [instance for dataset in datasets for instance in dataset.instances]
-    seed = hashlib.sha256(":".join(dataset.sha256 for dataset in datasets).encode()).hexdigest()
+    seed = hashlib.sha256(":".join(sorted(dataset.sha256 for dataset in datasets)).encode()).hexdigest()
     demand_tags(thresholds, (tag for instance in everything for tag in instance.tags))
     instances = _limited(everything, options.limit, seed)
     tree = options.from_results

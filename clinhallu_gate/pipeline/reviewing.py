@@ -72,6 +72,8 @@ def write_sheet(run: Path, n: int, out: Path | None = None) -> Sheet:
             is there already or cannot be written.
     """
     document = _completed(run)
+    if any(gate.of is not None for gate in document.gates):
+        raise BadInput(f"{run}: ended early, and a sample needs all of it. Run it with --no-early-stop first.")
     entries = {f"{entry.dataset}/{entry.id}": entry for entry in read_evidence(run).entries}
     if not 1 <= n <= len(entries):
         raise BadInput(f"--n: {n} is not a number of instances of {run}. Valid: 1 to {len(entries)}.")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from clinhallu_gate.config.thresholds import MEAN, GateSpec
-from clinhallu_gate.errors import EvaluationFailed
+from clinhallu_gate.errors import BadInput, EvaluationFailed
 from clinhallu_gate.events import CallFailed, CallFinished, CallRetried, Event
 from clinhallu_gate.gate.decide import decide_all
 from clinhallu_gate.gate.labelled import Reviews
@@ -16,7 +16,7 @@ from clinhallu_gate.gate.result import GateResult, gate_result
 from clinhallu_gate.gate.watch import Watch
 from clinhallu_gate.hosting.host import ModelHost
 from clinhallu_gate.judge.examination import Examination
-from clinhallu_gate.judge.review import Review, ReviewSample, review_samples, review_seed
+from clinhallu_gate.judge.review import NoSample, Review, ReviewSample, review_samples, review_seed
 from clinhallu_gate.pipeline.asked import Asked
 from clinhallu_gate.pipeline.hosts import Hosts, Listeners
 from clinhallu_gate.pipeline.plan import Plan
@@ -137,6 +137,9 @@ class Run:
         digests = [dataset.sha256 for dataset in prepared.datasets]
         seed = review_seed(digests, prepared.model.digest or prepared.entry.name)
         self.reviews = review_samples(prepared.labels, self.results, seed)
+        lacking = [found.reason for found in self.reviews.values() if isinstance(found, NoSample)]
+        if lacking and prepared.labels.sample is not None:  # or who does not like a label would only delete its row
+            raise BadInput(f"--labels: {prepared.options.labels}: is no sheet of this run any more: {lacking[0]}.")
         return {reading: found.bad for reading, found in self.reviews.items() if isinstance(found, ReviewSample)}
 
     def _decide(self) -> tuple[GateResult, ...]:

@@ -14,7 +14,10 @@ from clinhallu_gate.results import Results
 from clinhallu_gate.stats.sample import BoolArray, IntArray
 from clinhallu_gate.vocabulary import NotAskedReason
 
-NOT_NEEDED = NotAsked(NotAskedReason.EARLY_STOP, "not needed: every gate that it tells of was decided before its turn")
+NOT_NEEDED = NotAsked(
+    NotAskedReason.EARLY_STOP,
+    "not needed: before its turn every gate that it tells of, or every blocking gate, was decided",
+)
 
 
 @dataclass(frozen=True, slots=True)

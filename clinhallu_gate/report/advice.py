@@ -77,11 +77,18 @@ def _undecided(document: DecisionDocument) -> Iterator[Step]:
     beyond = [gate for gate in open_ if _is_beyond(gate)]
     if beyond:
         text = f"More instances would rather show a failure: the {subject(beyond[0])} is beyond its threshold already."
+    elif any(gate.adjusted is not None and gate.adjusted.margins is None for gate in open_):
+        text = "Label more of the run's texts: sample-for-review with a larger --n extends the sheet."
     elif any(gate.further is None for gate in open_):
         text = "More instances are needed, but an estimate lies so near its threshold that thousands may not decide."
+        if any(gate.further is None and gate.unjudged for gate in open_):
+            text += " Missing verdicts could tip it: the same command asks for them again."
     else:
         most = rounded_up(max(gate.further or 0 for gate in open_))
-        text = f"Evaluate more instances (--data, or no --limit): {most:,} more likely decide it, if rates stay."
+        text = (
+            f"Evaluate more instances (--data, or no --limit): {most:,} more likely decide it, if rates stay. Decide "
+            "on new ones alone, or settle their number now: to look, add and look again until it passes is no test."
+        )
     yield Step(text=text)
 
 

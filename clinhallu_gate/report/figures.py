@@ -34,13 +34,26 @@ def measured(gate: GateResult) -> str | None:
     """Return the gate's estimate with its unit, or None."""
     if gate.estimate is None:
         return None
+    if "max_events" in gate.threshold:
+        return _events(gate)
     return points(gate.estimate) if is_difference(gate) else percent(gate.estimate)
+
+
+def _events(gate: GateResult) -> str:
+    """Return how many of the instances that are known had an event: ``1 of 40``."""
+    known = gate.n - gate.unjudged
+    share = 1.0 - (gate.estimate or 0.0) if gate.metric is Metric.ANSWER_ACCURACY else gate.estimate or 0.0
+    return f"{round(share * known)} of {known}"
 
 
 def interval(gate: GateResult) -> str | None:
     """Return the gate's limits: ``34.1 % to 47.0 %``, or None."""
-    if gate.interval is None:
+    if (
+        gate.interval is None or "max_events" in gate.threshold
+    ):  # of events the reason tells which rate remains possible
         return None
+    if gate.interval[0] == gate.interval[1]:  # a complete list
+        return points(gate.interval[0]) if is_difference(gate) else percent(gate.interval[0])
     low, high = outwards(gate.interval[0], gate.interval[1])
     return f"{low:+.1f} to {high:+.1f} points" if is_difference(gate) else f"{low:.1f} % to {high:.1f} %"
 

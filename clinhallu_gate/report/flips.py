@@ -76,7 +76,9 @@ def _notes(document: DecisionDocument) -> tuple[str, ...]:
         if gate.flips is None:
             continue
         said = "a regression was seen" if gate.flips.regressed else "no regression was shown, which is no proof of none"
-        p = "" if gate.flips.p_worse is None else f" (exact one-sided McNemar p = {gate.flips.p_worse:.3g})"
+        p = " (no p-value: pairs that share images, of several traces or of a part are not independent)"
+        if gate.flips.p_worse is not None:
+            p = f" (exact one-sided McNemar p = {gate.flips.p_worse:.3g})"
         pairs = f"{plural(gate.flips.worse, 'pair')} worse, {gate.flips.better} better"
         notes.append(f"{one_line(gate.id)}: {pairs}: {said}{p}; the gate decides by its margin")
     return tuple(notes)

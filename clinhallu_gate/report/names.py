@@ -45,7 +45,7 @@ FAILED_TITLE: Final[dict[FailReason, str]] = {
 METHOD_TITLE: dict[Method, str] = {
     Method.COMPLETE_LIST: "the complete list, compared",
     Method.CLOPPER_PEARSON: "Clopper-Pearson",
-    Method.KORN_GRAUBARD: "Clopper-Pearson with the effective number of instances (Korn-Graubard)",
+    Method.KORN_GRAUBARD: "Clopper-Pearson with the effective number of instances (after Korn and Graubard)",
     Method.TANGO: "Tango's score for pairs",
     Method.TANGO_CLUSTERED: "Tango's score with the effective number of pairs",
     Method.BETTING: "a betting test, which holds at every n",

@@ -34,7 +34,7 @@ def report_view(
         protocol=one_line(context.protocol),
         data=", ".join(f"{one_line(d.name)} ({plural(d.instances, 'instance')})" for d in context.data),
         finished=one_line(context.finished),
-        notes=tuple(one_line(note) for note in context.notes),
+        notes=tuple(one_line(note, limit=800) for note in context.notes),
         patient_data=any(instance.phi for instance in results.instances),
         budget=budget_view(decision) if done else None,
         gates=tuple(gate_view(gate, context) for gate in decision.gates),

@@ -126,19 +126,20 @@ def test_a_regression_margin_shrinks_to_what_the_judge_can_see(runs: Judged) -> 
     assert "show how much of a difference the judge can see" in str(found["reason"])
 
 
-def test_labels_of_another_runs_texts_adjust_nothing(rig: Rig, runs: Judged) -> None:
-    """They still tell of the judge's agreement; the rate stays judge-defined, and the run says why."""
-    other = GoldReplay(errors_at({VR: 0.2, KR: 0.1, RI: 0.05, ANSWER: 0.1}, seed=7))
+def test_a_sheet_that_is_not_of_this_run_is_refused(rig: Rig, runs: Judged) -> None:
+    """Else who does not like a label would delete its row, and be judged by the judge alone."""
     with (
-        ScriptedServer(reply=other, model="examined") as server,
+        ScriptedServer(reply=GoldReplay(ERRORS), model="examined") as server,
         ScriptedServer(reply=JudgeReplay(sensitivity=0.85, specificity=0.9), model="judge") as judge,
     ):
+        shorter = rig.root / "shorter.csv"
+        shorter.write_text("".join(runs.sheet.read_text("utf-8").splitlines(keepends=True)[:-1]), "utf-8")
         outcome = rig.run(
-            *(GATES[0], GATES[2], "--endpoint", server.base_url, "--model", "examined", "--model-revision", "2"),
-            *("--data", "phantom", "--thresholds", str(rig.root / "labels.yaml"), "--labels", str(runs.sheet)),
+            *(GATES[0], GATES[2], "--endpoint", server.base_url, "--model", "examined", "--model-revision", "1"),
+            *("--data", "phantom", "--thresholds", str(rig.root / "labels.yaml"), "--labels", str(shorter)),
             *("--judge", "judge", "--judge-endpoint", judge.base_url, "--judge-revision", "1"),
-            *("--store", str(rig.root / "stores" / "labels-other.sqlite")),
+            *("--store", str(rig.root / "stores" / "labels.sqlite")),
         )
-    assert gate(outcome, "visual_hallucination_rate[mean]")["judge_defined"]
-    assert "adjust no rate, they tell of agreement alone" in " ".join(outcome.out.split())
-    assert outcome.decision["judge_agreement"] is not None
+    assert outcome.status == 4
+    assert "shorter.csv: is no sheet of this run any more: 1 rows on" in " ".join((outcome.out + outcome.err).split())
+    assert not (outcome.folder / "decision.json").exists()

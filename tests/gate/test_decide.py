@@ -171,7 +171,7 @@ def test_clusters_widen_a_population_gate(gate_spec: Make, plant: Make) -> None:
     assert together.decision is Decision.INCONCLUSIVE
     assert together.estimate == apart.estimate == 0.2
     assert together.reason.partition("; roughly")[0].endswith(
-        "with fewer than 50 independent clusters the limits may be somewhat too narrow"
+        "with fewer than 50 independent clusters of like size the limits may be too narrow"
     )
     assert "clusters" not in apart.reason
 
