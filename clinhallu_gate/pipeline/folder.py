@@ -198,6 +198,10 @@ def _notes(prepared: Prepared) -> list[str]:
         ),
     }
     notes = [note for note, holds in found.items() if holds]
+    if prepared.earlier:
+        *_, last = prepared.earlier
+        many = f"{len(prepared.earlier)} earlier runs, the last" if len(prepared.earlier) > 1 else "an earlier run,"
+        notes.append(f"this model was held against these data before: {many} {last}")
     return [*notes, *_notes_on_rows(prepared), *_notes_on_judge(prepared)]
 
 

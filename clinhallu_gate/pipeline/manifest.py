@@ -50,6 +50,8 @@ class Manifest(Record):
     order_seed: str
     """Of the order in which instances are visited where evaluation may end early: a function of data and weights."""
     early_stop: bool
+    earlier: tuple[str, ...] = ()
+    """Runs of this very model on these very data, and what they decided, where runs are kept by default."""
     repeats: int
     store: str
     fresh: bool
@@ -84,6 +86,7 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         seed=prepared.seed,
         order_seed=prepared.order_seed,
         early_stop=prepared.early_stop,
+        earlier=prepared.earlier,
         repeats=options.repeats,
         store=prepared.options.short(prepared.store_of(prepared.model)),
         fresh=options.fresh,

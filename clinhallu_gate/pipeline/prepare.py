@@ -26,6 +26,7 @@ from clinhallu_gate.judge.labels import LabelFile, load_label_file
 from clinhallu_gate.judge.oracle import phantom_of
 from clinhallu_gate.pipeline.asked import ORACLE, Asked, asked_judge, asked_model, entry_of
 from clinhallu_gate.pipeline.baseline import JudgedBy, baseline_verdicts, check_baseline
+from clinhallu_gate.pipeline.earlier import earlier_runs
 from clinhallu_gate.pipeline.options import RunOptions
 from clinhallu_gate.pipeline.recorded import Recorded, lay_over, recorded_data, recorded_model
 from clinhallu_gate.protocol.load import load_protocol
@@ -57,6 +58,8 @@ class Prepared:
     baseline_of: VerdictOf | None
     """The verdicts of the release in use, if a baseline run was given."""
     run_dir: Path
+    earlier: tuple[str, ...]
+    """Runs of this very model on these very data that lie where they are kept by default."""
     seed: str
     """Of what follows from the data alone: ``--limit``, and the probes of the judge."""
 
@@ -178,6 +181,7 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         recorded=lay_over(tree, entry.name, datasets, instances) if tree else None,
         baseline_of=None,
         run_dir=run_dir,
+        earlier=earlier_runs(_runs_of(options.root, entry.name), model_sha256=model.digest, datasets=datasets),
         seed=seed,
     )
     if options.baseline:
@@ -279,6 +283,9 @@ def _thresholds_file(options: RunOptions, entry: ModelEntry) -> Path:
     return default if default.is_file() else options.root / default
 
 
+def _runs_of(root: Path, model: str) -> Path:
+    return root / "reports" / "".join(char if char.isalnum() or char in "-._" else "_" for char in model)
+
+
 def _run_dir(root: Path, model: str) -> Path:
-    name = "".join(char if char.isalnum() or char in "-._" else "_" for char in model)
-    return root / "reports" / name / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    return _runs_of(root, model) / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")

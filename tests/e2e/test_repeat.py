@@ -97,3 +97,17 @@ def test_a_step_summary_that_cannot_be_written_changes_nothing(rig: Rig, tmp_pat
     assert outcome.err.startswith(f"$GITHUB_STEP_SUMMARY: {tmp_path}/none/summary.md cannot be written: No such file")
     assert (written.status, written.err) == (0, "")
     assert (tmp_path / "summary.md").read_text().startswith("before\n## RELEASED")
+
+
+def test_trying_again_is_not_silent(rig: Rig, tmp_path: Path) -> None:
+    """A run of the same model on the same data names the one before, in terminal, report and manifest."""
+    with ScriptedServer(reply=GoldReplay(ERRORS), model="twice") as server:
+        store = ("--store", str(tmp_path / "store.sqlite"))
+        first = rig.gate(server, GATES[0], *store, "--run-dir", str(rig.root / "reports" / "twice" / "first"))
+        second = rig.gate(server, GATES[0], *store)
+    note = "this model was held against these data before: an earlier run, first (no decision)"
+    assert note in " ".join(second.out.split())
+    assert note in (second.folder / "report.html").read_text()
+    assert second.manifest["earlier"] == ["first (no decision)"]
+    assert "held against these data before" not in first.out
+    assert (first.folder / "decision.json").read_bytes() == (second.folder / "decision.json").read_bytes()
