@@ -68,11 +68,13 @@ def test_a_policy_that_allows_them_decides(rig: Rig, tmp_path: Path) -> None:
     """Bounded both ways, the open verdicts do not keep a clear failure from being one."""
     policy = tmp_path / "policy.yaml"
     text = (CHECKOUT / "thresholds" / "default.yaml").read_text()
+    before, _, after = text.partition("  - metric: visual_hallucination_rate\n    max_drop:")
+    text = before + after[after.index("  - metric: recovery") :]  # one gate fewer that a FAIL is divided by
     policy.write_text(text.replace("max_unjudged: 0.02", "max_unjudged: 0.2"))
     outcome = gate_tree(rig, "--thresholds", str(policy))
     assert outcome.status == 1
     decided = {gate["id"]: gate["decision"] for gate in outcome.decision["gates"]}
-    assert decided["knowledge_hallucination_rate[mean]"] == "FAIL"
+    assert decided["answer_accuracy[mean]"] == "FAIL"
     assert outcome.decision["published"]["figures"][0]["of"] == 12
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 from clinhallu_gate.stats import (
     Sample,
@@ -93,8 +93,10 @@ def test_clusters_that_move_together_count_once() -> None:
     """Pairs that agree within 100 clusters of 4 give limits a little wider than 100 pairs: 17 tell of the variance."""
     d = np.repeat([1] * 12 + [-1] * 5 + [0] * 83, 4)
     sample = Sample.of(d, None, np.repeat(np.arange(100), 4).tolist())
-    hundred = tango_upper(12, 5, 100, ALPHA)
-    assert hundred < upper_limit_of_difference(sample, ALPHA) < hundred + 0.006
+    worth = 0.99 * float(stdtrit(399, 1 - ALPHA) / stdtrit(16, 1 - ALPHA)) ** 2  # of 100 pairs: SE^2 = spread / 99
+    limit = tango_upper(12 * worth, 5 * worth, 100 * worth, ALPHA)
+    assert upper_limit_of_difference(sample, ALPHA) == pytest.approx(limit, rel=1e-9)
+    assert limit > tango_upper(12, 5, 100, ALPHA)
     assert upper_limit_of_difference(sample, ALPHA) > tango_upper(48, 20, 400, ALPHA) + 0.02
 
 

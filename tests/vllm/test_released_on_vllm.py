@@ -16,7 +16,7 @@ EACH = 14
 POLICY = """
 schema_version: 1
 max_unjudged: 0.2
-judge: {probes: 24, min_sensitivity: 0.35, min_specificity: 0.5}
+judge: {probes: 48, min_sensitivity: 0.5, min_specificity: 0.5}
 gates:
   - {metric: visual_hallucination_rate, max: 0.9}
   - {metric: knowledge_hallucination_rate, max: 0.9}
