@@ -7,12 +7,12 @@ from typing import Final
 
 from scipy.special import ndtri
 
-from clinhallu_gate.judge.labels import Label, load_labels
+from clinhallu_gate.judge.labels import Label
 from clinhallu_gate.judge.rates import Rate, Trial, rate_of
 from clinhallu_gate.records import Judged, Reading, Record, Unjudged, Verdict
 from clinhallu_gate.vocabulary import Outcome, Stage
 
-__all__ = ["Agreement", "Kappa", "Label", "StageAgreement", "Table", "agreement", "cohens_kappa", "load_labels"]
+__all__ = ["Agreement", "Kappa", "Label", "StageAgreement", "Table", "agreement", "cohens_kappa"]
 
 _ALPHA: Final = 0.05
 

@@ -56,11 +56,6 @@ class LabelFile(Record):
     """Of a review sheet."""
 
 
-def load_labels(path: Path, known: Iterable[Instance]) -> tuple[Label, ...]:
-    """Read the labels of stages from a file of either kind. Raises ``BadInput``."""
-    return load_label_file(path, known).labels
-
-
 def load_label_file(path: Path, known: Iterable[Instance]) -> LabelFile:
     """Read labels from a CSV file with the columns instance, stage, label and perhaps arm and note.
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import cohens_kappa as reference_kappa
 
 from clinhallu_gate.errors import BadInput
-from clinhallu_gate.judge.agreement import Label, Table, agreement, cohens_kappa, load_labels
+from clinhallu_gate.judge.agreement import Label, Table, agreement, cohens_kappa
+from clinhallu_gate.judge.labels import load_label_file
 from clinhallu_gate.records import Failed, Instance, Judged, NotAsked, Reading, Unjudged, Verdict
 from clinhallu_gate.stats import clopper_pearson_lower
 from clinhallu_gate.testing import an_instance
@@ -23,7 +24,7 @@ KNOWN = (an_instance(id="1"), an_instance(id="2"), an_instance(dataset="other", 
 def _load(path: Path, *lines: str, known: Sequence[Instance] = KNOWN) -> tuple[Label, ...]:
     file = path / "labels.csv"
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return load_labels(file, known)
+    return load_label_file(file, known).labels
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -49,7 +50,7 @@ def test_a_file_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
     """With a byte order mark and quotes."""
     file = tmp_path / "labels.csv"
     file.write_bytes('\ufeffinstance,stage,label\r\n"1","visual_recognition","grounded"\r\n'.encode())
-    assert len(load_labels(file, KNOWN)) == 1
+    assert len(load_label_file(file, KNOWN).labels) == 1
 
 
 def test_all_that_is_wrong_is_said_with_its_line(tmp_path: Path) -> None:
@@ -99,10 +100,10 @@ def test_a_file_that_holds_no_labels_is_refused(tmp_path: Path, lines: list[str]
 def test_a_missing_file_and_another_encoding_are_refused(tmp_path: Path) -> None:
     """With the file's name."""
     with pytest.raises(BadInput, match=r"none\.csv: cannot be read: No such file"):
-        load_labels(tmp_path / "none.csv", KNOWN)
+        load_label_file(tmp_path / "none.csv", KNOWN)
     (tmp_path / "latin.csv").write_bytes("instance,stage,label,note\n1,x,y,é\n".encode("latin-1"))
     with pytest.raises(BadInput, match=r"latin\.csv: is not UTF-8"):
-        load_labels(tmp_path / "latin.csv", KNOWN)
+        load_label_file(tmp_path / "latin.csv", KNOWN)
 
 
 # --- kappa ------------------------------------------------------------------------------------------------------------
