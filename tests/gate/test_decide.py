@@ -287,7 +287,7 @@ def test_twenty_gates_over_the_benchmark_take_less_than_a_second(gate_spec: Make
     verdicts = {uid: bad if rng.random() < 0.3 else good for uid in frame.uids}
     rates = [gate_spec(Metric.ANSWER_ACCURACY, min=0.65, id=f"a{i}") for i in range(14)]
     repairs = [gate_spec(Metric.RECOVERY, arm=Arm.REPLACE_VR, min=-0.01, id=f"r{i}") for i in range(6)]
-    started = time.process_time()
+    started = time.perf_counter()
     results = decide_all([*rates, *repairs], frame, lambda uid, _: verdicts[uid], Rules(alpha=0.05, blocking_gates=20))
-    assert time.process_time() - started < 1.0
+    assert time.perf_counter() - started < 1.0
     assert {result.decision for result in results} == {Decision.PASS}
