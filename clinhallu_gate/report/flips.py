@@ -36,6 +36,7 @@ def flips_table(document: DecisionDocument, results: Results) -> TableView | Non
         columns=("", "instances", "which"),
         rows=tuple(rows),
         notes=_notes(document),
+        prose=("which",),
         label="flips",
         lines=tuple(lines),
     )

@@ -243,6 +243,8 @@ class TableView(Record):
     rows: tuple[TableRow, ...]
     notes: tuple[str, ...] = ()
     """What a reader has to know beside the figures."""
+    prose: tuple[str, ...] = ()
+    """Columns that hold text to be read, and no figures."""
     label: str
     """A word for the terminal."""
     lines: tuple[str, ...]

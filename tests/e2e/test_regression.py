@@ -142,6 +142,7 @@ def test_flips_are_listed_in_terminal_and_report(worse: Outcome) -> None:
     assert f"flips: visual recognition: {len(up)} worse" in (worse.folder / "summary.md").read_text()
     page = (worse.folder / "report.html").read_text()
     section = page[page.index("What changed against the release in use") :]
+    assert '<td class="wrap">phantom/' in section, "the instances stand where a reader sees them"
     table = section[: section.index("</table>")]
     assert f"and {len(up) - 50} more" in table
     assert all(uid in table for uid in down)
