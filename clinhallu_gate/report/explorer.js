@@ -5,6 +5,7 @@
   const data = JSON.parse(document.getElementById("instances").textContent);
   const PAGE = 50;
   const LONGEST_DIFF = 4e6; // cells of the table that marks differences
+  const LEAST_COMMON = 0.25; // of a text's words: below it is worded in another way, and marks would say nothing
   const WORDS = {
     g: ["grounded", "good"], h: ["hallucinated", "bad"], c: ["correct", "good"], i: ["incorrect", "bad"],
     f: ["not delivered", "bad"], u: ["unjudged", "unsure"], n: ["not asked", "void"],
@@ -145,7 +146,8 @@
 
   async function open(row) {
     current = row;
-    byId("case-title").textContent = row.uid;
+    const title = byId("case-title");
+    title.textContent = row.uid;
     const at = found.indexOf(row);
     byId("case-place").textContent = at < 0 ? "not in the filtered list" :
       `${(at + 1).toLocaleString("en")} of ${found.length.toLocaleString("en")}`;
@@ -160,6 +162,7 @@
       if (current === row) body.replaceChildren(el("p", {className: "trouble"}, error.message));
     }
     dialog.scrollTop = 0;
+    title.focus();
   }
 
   function neighbour(step) {
@@ -227,6 +230,7 @@
         common[i][j] = words[i] === theirs[j] ? common[i + 1][j + 1] + 1 : Math.max(common[i + 1][j], common[i][j + 1]);
       }
     }
+    if (common[0][0] < LEAST_COMMON * Math.min(words.length, theirs.length)) return [[text, false]];
     const differs = [];
     for (let i = 0, j = 0; i < words.length;) {
       if (j < theirs.length && words[i] === theirs[j]) differs.push(false), i++, j++;

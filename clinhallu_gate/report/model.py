@@ -263,6 +263,8 @@ class TableRow(Record):
     """How the row is meant; ``void`` says nothing."""
     within: bool = False
     """Whether it tells a part of the row above it."""
+    found_by: str = ""
+    """The explorer's filter (a query string) that shows the instances that the row counts."""
 
 
 class TableView(Record):
