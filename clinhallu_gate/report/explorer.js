@@ -151,9 +151,9 @@
     const at = found.indexOf(row);
     byId("case-place").textContent = at < 0 ? "not in the filtered list" :
       `${(at + 1).toLocaleString("en")} of ${found.length.toLocaleString("en")}`;
-    byId("previous").disabled = !neighbour(-1);
-    byId("next").disabled = !neighbour(1);
-    byId("copied").textContent = "";
+    byId("case-previous").disabled = !neighbour(-1);
+    byId("case-next").disabled = !neighbour(1);
+    byId("case-copied").textContent = "";
     if (!dialog.open) dialog.showModal();
     try {
       const instance = await caseOf(row);
@@ -255,17 +255,14 @@
   }
 
   async function copy() {
-    const text = bugReport(await caseOf(current));
-    try {
-      await navigator.clipboard.writeText(text);
-      byId("copied").textContent = "Copied.";
-    } catch {
-      const area = el("textarea", {value: text, readOnly: true, rows: 12});
-      area.setAttribute("aria-label", "bug report");
-      body.prepend(area);
-      area.select();
-      byId("copied").textContent = "Press Ctrl+C to copy.";
-    }
+    const area = el("textarea", {value: bugReport(await caseOf(current)), readOnly: true, rows: 12});
+    area.setAttribute("aria-label", "bug report");
+    body.prepend(area);
+    area.select();
+    // The old command, as the clipboard's promises wait for a permission that nobody is asked for on a file's page.
+    const copied = document.execCommand("copy");
+    if (copied) area.remove(), byId("case-copy").focus();
+    byId("case-copied").textContent = copied ? "Copied." : "Press Ctrl+C to copy.";
   }
 
   // --- address and keys ---------------------------------------------------------------------------------------------
@@ -318,19 +315,20 @@
     event.preventDefault();
   }
 
-  form.addEventListener("input", (event) => {
-    if (event.target.name === "keys") return;
+  function refine() {
     filter();
     history.replaceState(null, "", state());
-  });
+  }
+  form.elements.q.addEventListener("input", refine);
+  for (const field of form.querySelectorAll("select")) field.addEventListener("change", refine);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(() => { filter(); history.replaceState(null, "", "#cases"); }));
   more.addEventListener("click", showMore);
   dialog.addEventListener("close", () => { current = null; history.replaceState(null, "", state()); });
-  byId("close").addEventListener("click", () => dialog.close());
-  byId("previous").addEventListener("click", () => go(-1));
-  byId("next").addEventListener("click", () => go(1));
-  byId("copy").addEventListener("click", copy);
+  byId("case-close").addEventListener("click", () => dialog.close());
+  byId("case-previous").addEventListener("click", () => go(-1));
+  byId("case-next").addEventListener("click", () => go(1));
+  byId("case-copy").addEventListener("click", copy);
   document.addEventListener("keydown", key);
   addEventListener("hashchange", follow);
   byId("explorer").hidden = false;
