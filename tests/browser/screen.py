@@ -11,12 +11,8 @@ from selenium.webdriver import ActionChains, Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.keys import Keys
 
-#: Chromium asks for nothing of its own with these; the last makes every name unknown, so that nothing else could.
-QUIET: Final = (
-    *("--disable-background-networking", "--disable-component-update", "--disable-default-apps", "--disable-sync"),
-    *("--no-first-run", "--no-pings", "--disable-domain-reliability", "--disable-client-side-phishing-detection"),
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost",
-)
+from clinhallu_gate.pipeline.printing import QUIET
+
 #: A container's root has no user namespaces to build a sandbox from, and often 64 MiB in /dev/shm.
 CONTAINED: Final = ("--no-sandbox", "--disable-dev-shm-usage")
 RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
