@@ -45,6 +45,14 @@ def test_axe_finds_something_where_there_is_something(screen: Screen, tmp_path: 
         assert rule in found
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_id_is_given_once(name: str, screen: Screen, report: Callable[[str], Path]) -> None:
+    """Or labels and scripts find the first of two."""
+    screen.open(report(name))
+    names = screen.run("return [...document.querySelectorAll('[id]')].map(element => element.id)")
+    assert sorted(names) == sorted(set(names))
+
+
 @pytest.mark.parametrize("name", ["fail", "not_completed"])
 def test_every_control_can_be_reached_with_the_keyboard(
     name: str, screen: Screen, report: Callable[[str], Path]
