@@ -8,7 +8,9 @@ FLAVOUR := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev
 STAMP := $(VENV)/.installed-$(FLAVOUR)
 MODEL ?= phantom-vlm
 
-.PHONY: gate test test-fast lint sample bench clean
+.PHONY: install gate test test-fast lint sample bench clean
+
+install: $(STAMP)
 
 gate: $(STAMP)
 	$(BIN)/python -m pytest suites/ --model $(MODEL)

@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_export(commands.add_parser("export", help="write a run as a result tree of the benchmark's own code"))
     _add_model_card(commands.add_parser("model-card", help="print a run's rates as a model card's evaluation results"))
     _add_plan(commands.add_parser("plan", help="how many instances a gate will need, fixed and one by one"))
+    _add_report(commands.add_parser("report", help="say where a run's report lies, or print it as a PDF file"))
     _add_review(commands.add_parser("sample-for-review", help="write a random sample of a run's texts to be labelled"))
     _add_verify(commands.add_parser("verify", help="check that nothing in an archive of evidence was changed"))
     return parser
@@ -109,6 +110,21 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_plan)
 
 
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument("--pdf", action="store_true", help="print it, with the Chromium that is installed, offline")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="PDF file to write; default RUN/report.pdf")
+    parser.add_argument("--browser", type=Path, metavar="PATH", help="a Chromium, or one of its kin, to print with")
+    parser.add_argument("--timeout", type=_seconds, default=300, metavar="S", help="for the browser (default: 300)")
+    parser.set_defaults(command=_report)
+
+
+def _seconds(text: str) -> float:
+    if not 0 < (seconds := float(text)) < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
+    return seconds
+
+
 class _Parser(argparse.ArgumentParser):
     """Ends with the gate's own exit status for bad usage."""
 
@@ -156,6 +172,18 @@ def _plan(arguments: argparse.Namespace) -> str:
     if arguments.plot is not None:
         draw(planned, arguments.plot)
     return as_json(planned) if arguments.json else as_text(planned)
+
+
+def _report(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.pipeline.printing import page_of, print_report  # noqa: PLC0415 - as above
+
+    if arguments.pdf:
+        return print_report(
+            arguments.run, arguments.output, browser=arguments.browser, timeout_s=arguments.timeout
+        ).line
+    if arguments.output or arguments.browser:
+        raise BadInput("report: --output and --browser are for --pdf.")
+    return f"{page_of(arguments.run)}: open it in a browser, or print it with --pdf."
 
 
 def _sample_for_review(arguments: argparse.Namespace) -> str:
