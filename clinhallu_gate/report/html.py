@@ -6,11 +6,11 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Final
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from clinhallu_gate.report.model import ReportView
-from clinhallu_gate.report.plot import forests, slices
+from clinhallu_gate.report.plot import SHARE, budget_axis, forests, gain_axis, slices
 
 FILE_NAME: Final = "report.html"
 
@@ -25,6 +25,9 @@ def render_html(view: ReportView) -> bytes:
         policy=content_security_policy(style),
         forests=forests(view.gates),
         slices=slices(view.budget) if view.budget else (),
+        share=SHARE,
+        budget_axis=budget_axis(view.budget) if view.budget else None,
+        gain_axis=gain_axis(view.recovery) if view.recovery else None,
     )
     return page.encode()
 
@@ -37,9 +40,11 @@ def content_security_policy(style: str) -> str:
 
 @lru_cache(maxsize=1)
 def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FunctionLoader(_text), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters["tied"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
-    return environment.from_string(_text("report.html.j2"))
+    return environment.get_template("report.html.j2")
 
 
 def _text(name: str) -> str:
