@@ -80,7 +80,7 @@ def load(folder: Path) -> dict[str, Any]:
     return {
         "seconds": round(time.perf_counter() - begin, 2),
         "cpu_s": round(time.process_time(), 2),
-        "peak_mb": _peak_mb(),
+        "peak_mb": peak_mb(),
         "instances": len(instances),
         "images": len({image.sha256 for instance in instances for image in instance.images}),
         "traces": traces,
@@ -88,7 +88,7 @@ def load(folder: Path) -> dict[str, Any]:
     }
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Return the most memory that this process held, in MB (its own program's, without that of who started it)."""
     status = Path("/proc/self/status").read_text("ascii", "replace")
     kib = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))

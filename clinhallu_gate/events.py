@@ -4,6 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from clinhallu_gate.records import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceBegan:
+    """An instance is asked."""
+
+    instance: Instance
+
 
 @dataclass(frozen=True, slots=True)
 class CallFinished:
@@ -68,7 +77,9 @@ class GatesDecided:
     gates: int
 
 
-Event: TypeAlias = PhaseBegan | GatesDecided | CallFinished | CallFailed | CallRetried | ConcurrencyChanged
+Event: TypeAlias = (
+    PhaseBegan | GatesDecided | InstanceBegan | CallFinished | CallFailed | CallRetried | ConcurrencyChanged
+)
 Listener: TypeAlias = Callable[[Event], None]
 
 

@@ -76,6 +76,8 @@ class Found:
     """What a result tree has no row of, so that the benchmark's figures leave it out."""
     baseline: dict[Reading, Verdict] = field(default_factory=dict)
     """The verdicts of the release in use on what was sought here, if there is a baseline run."""
+    baseline_texts: Mapping[Reading, str] = field(default_factory=dict)
+    """Its own words, of the headline readings, as far as its run folder holds them."""
     extra: dict[Arm, Mapping[str, Any]] = field(default_factory=dict)
     """Fields of an arm's rows in a result tree that do not follow from all else, by kind of row."""
 

@@ -19,7 +19,6 @@ FILES: Final = (
     *(DECISION, MANIFEST, "results.parquet", "traces.parquet", "instances.jsonl"),
     *("report.html", "summary.md"),
 )
-ASSETS: Final = "report_assets"
 THRESHOLDS: Final = "thresholds"
 SUMS: Final = "SHA256SUMS"
 STATEMENT: Final = "statement.json"

@@ -10,7 +10,6 @@ from typing import Final
 from clinhallu_gate.errors import BadInput, DoesNotHold
 from clinhallu_gate.evidence.container import CHUNK, Member, checksum, name_trouble, written
 from clinhallu_gate.evidence.contents import (
-    ASSETS,
     DECISION,
     FILES,
     MANIFEST,
@@ -25,6 +24,7 @@ from clinhallu_gate.evidence.contents import (
 )
 from clinhallu_gate.evidence.statement import statement, statement_bytes, sums
 from clinhallu_gate.evidence.verifying import verify
+from clinhallu_gate.report.pictures import ASSETS
 
 DEFAULT_NAME: Final = "evidence.zip"
 

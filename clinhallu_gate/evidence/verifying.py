@@ -9,7 +9,6 @@ from typing import BinaryIO, Final
 from clinhallu_gate.errors import BadInput, DoesNotHold
 from clinhallu_gate.evidence.container import Member, Place, checksum, places, written
 from clinhallu_gate.evidence.contents import (
-    ASSETS,
     DECISION,
     FILES,
     LARGEST_TEXT,
@@ -26,6 +25,7 @@ from clinhallu_gate.evidence.contents import (
 )
 from clinhallu_gate.evidence.statement import differences, read_sums, statement, statement_bytes
 from clinhallu_gate.report.figures import plural
+from clinhallu_gate.report.pictures import ASSETS
 from clinhallu_gate.report.visible import one_line
 
 #: Files that one line names.

@@ -88,6 +88,7 @@ class Asking:
             identity=self._prepared.identity.digest,
             template_kwargs=self._prepared.entry.chat_template_kwargs,
             results=self._results,
+            emit=self._tell.model,
         )
         if self._in_turn:
             await self._take_turns(evaluator, lambda: self._examine(judge, examined, wanted=examine))

@@ -14,6 +14,7 @@ from clinhallu_gate.gate.metrics import VerdictOf
 from clinhallu_gate.protocol.spec import Protocol
 from clinhallu_gate.records import Reading, Unjudged, Verdict
 from clinhallu_gate.report.decision import DecisionDocument, load
+from clinhallu_gate.results import HEADLINE_READINGS
 from clinhallu_gate.tree.evidence import verdict_of_row
 from clinhallu_gate.vocabulary import UnjudgedReason
 
@@ -74,3 +75,17 @@ def baseline_verdicts(run: Path) -> VerdictOf:
         return found.get((uid, str(reading.arm), str(reading.part), reading.repeat), _LACKING)
 
     return verdict_of
+
+
+def baseline_texts(run: Path) -> dict[str, dict[Reading, str]]:
+    """Return what the release in use wrote, by instance: its headline readings, as far as its run folder holds them."""
+    columns = ["dataset", "id", "arm", "part", "repeat", "text"]
+    wanted = {(str(reading.arm), str(reading.part), reading.repeat): reading for reading in HEADLINE_READINGS}
+    found: dict[str, dict[Reading, str]] = {}
+    for batch in pq.ParquetFile(run / "results.parquet").iter_batches(columns=columns):
+        for row in batch.to_pylist():
+            uid, arm, part, repeat = _key(row)
+            reading = wanted.get((arm, part, repeat))
+            if reading is not None and row["text"] is not None:
+                found.setdefault(uid, {})[reading] = row["text"]
+    return found

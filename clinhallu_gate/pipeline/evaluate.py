@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clinhallu_gate.address import address
+from clinhallu_gate.events import InstanceBegan, Listener, ignore
 from clinhallu_gate.pipeline.plan import traces_needed
 from clinhallu_gate.ports import Asks, Judge
 from clinhallu_gate.protocol.render import chat_request
@@ -45,6 +46,8 @@ class Evaluator:
     """Digest of the model's identity."""
     template_kwargs: Mapping[str, object]
     results: Results
+    emit: Listener = ignore
+    """Told of each instance that is asked."""
     _outcomes: dict[str, dict[TraceOf, ArmOutcome]] = field(default_factory=dict)
     """By instance, until its verdicts are there."""
 
@@ -55,6 +58,7 @@ class Evaluator:
 
     async def traces(self, instance: Instance, wanted: frozenset[Reading]) -> None:
         """Obtain the traces that the ``wanted`` readings of ``instance`` are read from."""
+        self.emit(InstanceBegan(instance))
         tasks: dict[TraceOf, asyncio.Task[ArmOutcome]] = {}
         async with asyncio.TaskGroup() as group:
             for trace in traces_needed(self.protocol, wanted):

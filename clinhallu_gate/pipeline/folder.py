@@ -21,8 +21,9 @@ from clinhallu_gate.pipeline.run import Run, utc_now
 from clinhallu_gate.pipeline.stopping import asked_of
 from clinhallu_gate.records import Instance, Judged, Reading, Verdict
 from clinhallu_gate.report import decision
+from clinhallu_gate.report.cases import case_views
 from clinhallu_gate.report.context import DataSource, RunContext
-from clinhallu_gate.report.html import render_html
+from clinhallu_gate.report.html import write_report
 from clinhallu_gate.report.model import ReportView
 from clinhallu_gate.report.noise import noise_of
 from clinhallu_gate.report.summary import summary_markdown
@@ -74,12 +75,12 @@ def write_folder(run: Run) -> ReportView:
     """Write everything that the run leaves; return what people are shown of it."""
     folder = run.prepared.run_dir
     decided = decision_of(run)
-    view = report_view(decided, run.results, _context(run))
+    view = report_view(decided, run.results, _context(run), run.pictures)
     pq.write_table(results_table(run.results), folder / "results.parquet")
     rows = {dataset.name: dataset.rows for dataset in run.prepared.datasets if dataset.rows}
     write_evidence(folder, run.results, rows, _about(run.prepared))
     _write_manifest(folder, manifest_of(run.prepared, started=run.started, run=run))
-    (folder / "report.html").write_bytes(render_html(view))
+    write_report(folder, view, case_views(run.results, run.pictures))
     summary = summary_markdown(view)
     (folder / "summary.md").write_text(summary, "utf-8")
     part = folder / f".{decision.FILE_NAME}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clinhallu_gate.config.thresholds import MEAN, GateSpec
 from clinhallu_gate.errors import BadInput, EvaluationFailed
-from clinhallu_gate.events import CallFailed, CallFinished, CallRetried, Event
+from clinhallu_gate.events import CallFailed, CallFinished, CallRetried, Event, InstanceBegan, Listener
 from clinhallu_gate.gate.decide import decide_all
 from clinhallu_gate.gate.labelled import Reviews
 from clinhallu_gate.gate.release import EXIT_NO_DECISION, EXIT_NOT_COMPLETED, EXIT_PASS, Release, release
@@ -18,11 +18,13 @@ from clinhallu_gate.hosting.host import ModelHost
 from clinhallu_gate.judge.examination import Examination
 from clinhallu_gate.judge.review import NoSample, Review, ReviewSample, review_samples, review_seed
 from clinhallu_gate.pipeline.asked import Asked
+from clinhallu_gate.pipeline.baseline import baseline_texts
 from clinhallu_gate.pipeline.hosts import Hosts, Listeners
 from clinhallu_gate.pipeline.plan import Plan
 from clinhallu_gate.pipeline.prepare import Prepared
 from clinhallu_gate.pipeline.stopping import Stopping
 from clinhallu_gate.records import Reading
+from clinhallu_gate.report.pictures import ASSETS, PICTURES, Pictures
 from clinhallu_gate.results import Results
 from clinhallu_gate.vocabulary import Decision
 
@@ -57,6 +59,8 @@ class Run:
     """Of the calls to the model."""
     judge_tally: Tally = field(default_factory=Tally)
     hosts: Hosts = field(init=False)
+    pictures: Pictures = field(init=False)
+    """Of the instances that are asked, for the report."""
     examination: Examination | None = None
     """Of the judge; None if no gate is decided on its verdicts."""
     stopping: Stopping | None = None
@@ -76,6 +80,7 @@ class Run:
         recorded = self.prepared.recorded
         self.results = recorded.results if recorded is not None else Results(self.prepared.instances)
         self.hosts = hosts_of(self.prepared)
+        self.pictures = Pictures(self.prepared.run_dir / ASSETS / PICTURES)
 
     # --- evaluate --------------------------------------------------------------------------------------------------
 
@@ -90,8 +95,10 @@ class Run:
         self.started = utc_now()
         from clinhallu_gate.pipeline.asking import Asking  # noqa: PLC0415 - a session that asks nothing needs no aiohttp
 
-        tell = Listeners(_both(self.tally.add, emit), _both(self.judge_tally.add, emit))
+        tell = Listeners(_each(self.tally.add, self._draw, emit), _each(self.judge_tally.add, emit))
         self.stopping = self._stopping() if gates and self.prepared.early_stop else None
+        if self.prepared.recorded is not None:
+            self.pictures.begin(image for instance in self.prepared.instances for image in instance.images)
         asking = Asking(plan, self.prepared, self.results, hosts=self.hosts, tell=tell, stopping=self.stopping)
         try:
             asyncio.run(asking.run(self._examined, examine=examine))
@@ -111,14 +118,22 @@ class Run:
     def _examined(self, examination: Examination) -> None:
         self.examination = examination
 
+    def _draw(self, event: Event) -> None:
+        """Draw the images of an instance for the report while its traces are written."""
+        if isinstance(event, InstanceBegan):
+            self.pictures.begin(event.instance.images)
+
     # --- decide ----------------------------------------------------------------------------------------------------
 
     def _hold_against_baseline(self) -> None:
-        """Put beside each verdict what the release in use came to."""
-        baseline_of = self.prepared.baseline_of
-        if baseline_of is not None:
-            for uid, found in self.results.found.items():
-                found.baseline.update({reading: baseline_of(uid, reading) for reading in found.verdicts})
+        """Put beside each verdict what the release in use came to, and beside each text what it wrote."""
+        baseline_of, folder = self.prepared.baseline_of, self.prepared.options.baseline
+        if baseline_of is None or folder is None:
+            return
+        texts = baseline_texts(folder)
+        for uid, found in self.results.found.items():
+            found.baseline.update({reading: baseline_of(uid, reading) for reading in found.verdicts})
+            found.baseline_texts = texts.get(uid, {})
 
     def _stopping(self) -> Stopping:
         prepared = self.prepared
@@ -181,8 +196,9 @@ class Run:
         return decided
 
     def stop(self) -> None:
-        """Stop what the run hosts."""
+        """Stop what the run hosts, and what draws its pictures."""
         self.hosts.stop()
+        self.pictures.close()
 
 
 def hosts_of(prepared: Prepared) -> Hosts:
@@ -197,10 +213,10 @@ def _host_of(asked: Asked | None, log_path: Path) -> ModelHost | None:
     return ModelHost(asked.entry, asked.identity, log_path=log_path) if asked is not None and asked.hosted else None
 
 
-def _both(first: Callable[[Event], None], second: Callable[[Event], None]) -> Callable[[Event], None]:
+def _each(*listeners: Listener) -> Listener:
     def told(event: Event) -> None:
-        first(event)
-        second(event)
+        for listener in listeners:
+            listener(event)
 
     return told
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeAlias
+from urllib.parse import urlencode
 
 import numpy as np
 
@@ -30,8 +31,9 @@ _NOTE: Final = (
     f"than {FEWEST_INSTANCES} instances or {FEWEST_CLUSTERS} images or patients, or an interval of {100 * WIDEST:.0f} "
     "points or more (after the presentation standards of the US National Center for Health Statistics)."
 )
-Groups: TypeAlias = Mapping[str, IntArray]
-"""Positions of the instances of each group, by its name."""
+Value: TypeAlias = tuple[str, ...]
+Groups: TypeAlias = Mapping[Value, IntArray]
+"""Positions of the instances of each group, by the value that they share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,9 @@ class _Property:
 
     title: str
     groups: Groups
+    found_by: Value
+    """The explorer's filters that a value is for."""
+    shown: Callable[[Value], str] = "".join
     alike: bool = True
     """Whether all instances of a group count alike; those of a dataset do by stratum, as in its gates."""
 
@@ -68,18 +73,20 @@ def _telling(results: Results) -> Iterator[_Property]:
 
 def _properties(instances: Iterable[Instance]) -> Iterator[_Property]:
     listed = list(instances)
-    one_dataset = len({instance.dataset for instance in listed}) == 1
-    yield _Property("dataset", _groups(listed, lambda instance: [instance.dataset]), alike=False)
-    yield _Property("stratum", _groups(listed, lambda instance: [_stratum(instance, short=one_dataset)]))
-    yield _Property("question type", _groups(listed, lambda instance: [instance.question_type.replace("_", " ")]))
+    datasets = _groups(listed, lambda instance: [(instance.dataset,)])
+    yield _Property("dataset", datasets, ("dataset",), alike=False)
+    strata = _groups(listed, lambda instance: [(instance.dataset, instance.stratum)])
+    yield _Property("stratum", strata, ("dataset", "stratum"), partial(_stratum, short=len(datasets) == 1))
+    types = _groups(listed, lambda instance: [(instance.question_type.replace("_", " "),)])
+    yield _Property("question type", types, ("type",))
     for key in dict.fromkeys(_key(tag) for instance in listed for tag in instance.tags):
-        yield _Property(key.replace("_", " ") or "tag", _groups(listed, partial(_values, key)))
+        groups = _groups(listed, partial(_tags, key))
+        yield _Property(key.replace("_", " ") or "tag", groups, ("tag",), partial(_told, key))
 
 
-def _stratum(instance: Instance, *, short: bool) -> str:
-    if short or instance.stratum == instance.dataset:
-        return instance.stratum
-    return f"{instance.dataset}: {instance.stratum}"
+def _stratum(value: Value, *, short: bool) -> str:
+    dataset, stratum = value
+    return stratum if short or stratum == dataset else f"{dataset}: {stratum}"
 
 
 def _key(tag: str) -> str:
@@ -88,17 +95,22 @@ def _key(tag: str) -> str:
     return key if colon else ""
 
 
-def _values(key: str, instance: Instance) -> list[str]:
-    mine = [tag for tag in instance.tags if _key(tag) == key]
-    return [tag.removeprefix(f"{key}:").replace("_", " ") for tag in mine] if key else mine
+def _tags(key: str, instance: Instance) -> list[Value]:
+    return [(tag,) for tag in instance.tags if _key(tag) == key]
 
 
-def _groups(instances: list[Instance], names: Callable[[Instance], list[str]]) -> Groups:
-    found: dict[str, list[int]] = {}
+def _told(key: str, value: Value) -> str:
+    """Return what a tag says: ``left lung`` of ``organ:left_lung``; a bare name as it is."""
+    (tag,) = value
+    return tag.removeprefix(f"{key}:").replace("_", " ") if key else tag
+
+
+def _groups(instances: list[Instance], values: Callable[[Instance], list[Value]]) -> Groups:
+    found: dict[Value, list[int]] = {}
     for place, instance in enumerate(instances):
-        for name in dict.fromkeys(names(instance)):
-            found.setdefault(name, []).append(place)
-    return {name: np.array(members, dtype=np.int64) for name, members in found.items()}
+        for value in dict.fromkeys(values(instance)):
+            found.setdefault(value, []).append(place)
+    return {value: np.array(members, dtype=np.int64) for value, members in found.items()}
 
 
 # --- their rates --------------------------------------------------------------------------------------------------
@@ -110,7 +122,10 @@ def _grouping(figures: Figures, number: int, each: _Property) -> Grouping:
     return Grouping(
         id=f"by-{number}",
         title=f"By {one_line(each.title, limit=60)}",
-        rows=tuple(_row(figures, name, members, alike=each.alike) for name, members in shown),
+        rows=tuple(
+            _row(figures, each.shown(value), members, alike=each.alike, found_by=_filters(each, value))
+            for value, members in shown
+        ),
         left_out=_left_out([members.size for _, members in rest]),
         long=len(shown) > _FOLDED,
     )
@@ -122,10 +137,15 @@ def _left_out(sizes: list[int]) -> str | None:
     return f"{plural(len(sizes), 'smaller group')} not shown, of at most {plural(sizes[0], 'instance')} each"
 
 
-def _row(figures: Figures, name: str, members: IntArray, *, alike: bool) -> GroupRow:
+def _filters(each: _Property, value: Value) -> str:
+    return urlencode(dict(zip(each.found_by, map(one_line, value), strict=True)))
+
+
+def _row(figures: Figures, name: str, members: IntArray, *, alike: bool, found_by: str = "") -> GroupRow:
     return GroupRow(
         name=one_line(name, limit=80),
         instances=members.size,
+        found_by=found_by,
         cells=tuple(
             _cell(column, figures.of(metric, arm, members, alike=alike)) for column, (metric, arm) in _RATES.items()
         ),

@@ -20,12 +20,12 @@ def flips_table(document: DecisionDocument, results: Results) -> TableView | Non
     if document.baseline is None or not document.completed:
         return None
     rows, lines = [], []
-    for reading in HEADLINE_READINGS:
+    for place, reading in enumerate(HEADLINE_READINGS):
         worse, better = flipped(results, reading, worse=True), flipped(results, reading, worse=False)
         if not _compared(results, reading):
             continue
         title = part_title(reading.part)
-        rows += [_row(f"{title}: worse", worse, bad=True), _row(f"{title}: better", better, bad=False)]
+        rows += [_row(title, place, worse, bad=True), _row(title, place, better, bad=False)]
         lines.append(f"{title.lower()}: {len(worse)} worse, {len(better)} better")
     if not rows:
         return None
@@ -64,10 +64,15 @@ def _known(verdict: Verdict | None) -> bool:
     return isinstance(verdict, Judged | Failed)
 
 
-def _row(name: str, uids: list[str], *, bad: bool) -> TableRow:
+def _row(title: str, place: int, uids: list[str], *, bad: bool) -> TableRow:
+    way = "worse" if bad else "better"
     more = len(uids) - _NAMED
     which = ", ".join(one_line(uid) for uid in uids[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-    return TableRow(cells=(name, str(len(uids)), which), tone=("bad" if bad else "good") if uids else "void")
+    return TableRow(
+        cells=(f"{title}: {way}", str(len(uids)), which),
+        tone=("bad" if bad else "good") if uids else "void",
+        found_by=f"part={place}&flip={way}" if uids else "",
+    )
 
 
 def _notes(document: DecisionDocument) -> tuple[str, ...]:

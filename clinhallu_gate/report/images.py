@@ -1,43 +1,53 @@
 """Images for the report: drawn anew, so that neither metadata nor raw bytes of a data set reach the page."""
 
-from base64 import b64encode
 from io import BytesIO
-from typing import Final
+from typing import Final, NamedTuple
 
 from PIL import Image as Pillow
 from PIL import ImageOps
 
-from clinhallu_gate.records import Image, Record
+from clinhallu_gate.records import Image
 
 LONGEST_SIDE: Final = 512
+_SMALL: Final = 256 * 256
+"""Pixels up to which a picture is tried as PNG, without loss; above, a JPEG is smaller and ten times as fast."""
 _LARGEST_PNG: Final = 16_384
-"""Bytes; a larger picture becomes a JPEG, which keeps a page of 300 instances below some megabytes."""
+"""Bytes; a larger picture becomes a JPEG, which keeps ten thousand of them below some hundred megabytes."""
 _UNREADABLE: Final = (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError, Pillow.DecompressionBombWarning)
 """What Pillow raises for files that are none, broken or far too large (its PNG reader raises ``SyntaxError``)."""
 
 
-class Picture(Record):
-    """An image of the page, or why there is none."""
+class Drawn(NamedTuple):
+    """A picture as a browser gets it."""
 
-    url: str | None
-    """``data:`` with PNG or JPEG."""
-    width: int = 0
-    height: int = 0
-    trouble: str = ""
+    data: bytes
+    suffix: str
+    """``.png`` or ``.jpg``."""
+    width: int
+    height: int
 
 
-def picture(image: Image) -> Picture:
-    """Draw an image anew, at most ``LONGEST_SIDE`` pixels wide and high."""
+class CannotBeShown(Exception):
+    """An image that is none, is broken, or is far too large."""
+
+
+def draw(image: Image) -> Drawn:
+    """Draw an image anew, at most ``LONGEST_SIDE`` pixels wide and high.
+
+    Raises:
+        CannotBeShown: It cannot be read.
+    """
     try:
         with Pillow.open(BytesIO(image.read())) as source:
             drawn = _plain(source)
     except _UNREADABLE as error:
-        return Picture(url=None, trouble=f"the image cannot be shown ({type(error).__name__})")
-    return Picture(url=_data_url(drawn), width=drawn.width, height=drawn.height)
+        raise CannotBeShown(f"the image cannot be shown ({type(error).__name__})") from None
+    return _encoded(drawn)
 
 
 def _plain(source: Pillow.Image) -> Pillow.Image:
     """Return the pixels alone: upright, 8 bit, small, and without anything that came along."""
+    source.draft(None, (2 * LONGEST_SIDE, 2 * LONGEST_SIDE))  # of a JPEG, no more than is looked at
     upright = ImageOps.exif_transpose(source)
     grey = upright.mode in {"1", "L", "I", "F"} or upright.mode.startswith("I;")
     small = (_eight_bit(upright) if grey else upright).convert("L" if grey else "RGB")
@@ -56,11 +66,12 @@ def _eight_bit(grey: Pillow.Image) -> Pillow.Image:
     return deep.point(lambda value: value * (255 / (high - low)) - low * 255 / (high - low))
 
 
-def _data_url(drawn: Pillow.Image) -> str:
-    png = BytesIO()
-    drawn.save(png, "PNG", optimize=True)
-    if png.tell() <= _LARGEST_PNG:
-        return f"data:image/png;base64,{b64encode(png.getvalue()).decode()}"
+def _encoded(drawn: Pillow.Image) -> Drawn:
+    if drawn.width * drawn.height <= _SMALL:
+        png = BytesIO()
+        drawn.save(png, "PNG", optimize=True)
+        if png.tell() <= _LARGEST_PNG:
+            return Drawn(png.getvalue(), ".png", *drawn.size)
     jpeg = BytesIO()
-    drawn.save(jpeg, "JPEG", quality=90, subsampling=0)
-    return f"data:image/jpeg;base64,{b64encode(jpeg.getvalue()).decode()}"
+    drawn.save(jpeg, "JPEG", quality=85)
+    return Drawn(jpeg.getvalue(), ".jpg", *drawn.size)

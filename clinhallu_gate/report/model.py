@@ -4,7 +4,6 @@ from typing import Literal, TypeAlias
 
 from clinhallu_gate.gate.result import SequencePoint
 from clinhallu_gate.records import Record
-from clinhallu_gate.report.images import Picture
 
 Tone: TypeAlias = Literal["good", "bad", "unsure", "void"]
 """How a statement is meant; pages and terminals choose colour and shape by it, beside the word itself."""
@@ -144,6 +143,8 @@ class GroupRow(Record):
 
     name: str
     instances: int
+    found_by: str
+    """The explorer's filter (a query string) that shows them; empty for all."""
     cells: tuple[RateCell, ...]
     """One for each of the columns."""
 
@@ -227,11 +228,28 @@ class CostView(Record):
     notes: tuple[str, ...]
 
 
+class Picture(Record):
+    """An image of the report, or why there is none."""
+
+    name: str | None
+    """Of its file, which holds PNG or JPEG."""
+    width: int = 0
+    height: int = 0
+    trouble: str = ""
+
+
+class Before(Record):
+    """What the release in use came to in a part."""
+
+    text: str | None
+    word: str
+    tone: Tone
+
+
 class PartView(Record):
-    """One stage, or the answer, of a listed instance: gold beside candidate."""
+    """One stage, or the answer, of an instance: gold beside candidate."""
 
     part: str
-    nickname: str
     title: str
     judged_in: str
     gold: str | None
@@ -239,6 +257,8 @@ class PartView(Record):
     word: str
     tone: Tone
     reason: str
+    before: Before | None
+    """None without a baseline run."""
 
 
 class TextOf(Record):
@@ -255,41 +275,55 @@ class OptionView(Record):
     gold: bool
 
 
-class ArmAnswer(Record):
-    """The answer of one arm of a listed instance."""
+class ArmTrace(Record):
+    """One arm of an instance: what came of the answer, and the model's own words."""
 
     title: str
-    text: str
     word: str
     tone: Tone
+    reason: str
+    texts: tuple[TextOf, ...]
 
 
 class CaseView(Record):
-    """An instance in which something counts against the model."""
+    """An instance with all that was found of it: what a reader opens."""
 
     uid: str
     stratum: str
     question: str
     question_type: str
     options: tuple[OptionView, ...]
-    answer: str
+    tags: tuple[str, ...]
     pictures: tuple[Picture, ...]
-    marks: tuple[str, ...]
-    """Names of stages, ``answer``, ``repair`` (only a repaired arm is wrong), ``failed``: what it is listed for."""
     parts: tuple[PartView, ...]
-    baseline: tuple[TextOf, ...]
-    """The trace of the model alone, as far as it could be read."""
-    answers: tuple[ArmAnswer, ...]
+    arms: tuple[ArmTrace, ...]
+
+
+class CaseRow(Record):
+    """An instance in the list: what it is found by."""
+
+    uid: str
+    dataset: str
+    stratum: str
+    question_type: str
+    tags: tuple[str, ...]
+    question: str
+    """Its beginning, if it is very long."""
+    answer: str
+    verdicts: str
+    """A letter for each of ``LISTED_READINGS``."""
+    before: str
+    """The same of the release in use; empty without a baseline run."""
+    picture: str | None
+    """Name of its first picture."""
 
 
 class Cases(Record):
-    """The listed instances."""
+    """The instances of which anything was asked."""
 
-    total: int
-    not_listed: int
-    counts: dict[str, int]
-    """How many of the listed bear each mark."""
-    listed: tuple[CaseView, ...]
+    of: int
+    """How many there are in all."""
+    rows: tuple[CaseRow, ...]
 
 
 class TableRow(Record):
@@ -301,6 +335,8 @@ class TableRow(Record):
     """How the row is meant; ``void`` says nothing."""
     within: bool = False
     """Whether it tells a part of the row above it."""
+    found_by: str = ""
+    """The explorer's filter (a query string) that shows the instances that the row counts."""
 
 
 class Dots(Record):
@@ -384,7 +420,8 @@ class ReportView(Record):
     """Examination of the judge, agreement with people, published figures, scorings."""
     completeness: Completeness
     costs: CostView | None
-    cases: Cases
+    cases: Cases | None
+    """None for a run that was not completed."""
     next_steps: tuple[Step, ...]
     command: str
     run_dir: str

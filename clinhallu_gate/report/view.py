@@ -6,14 +6,14 @@ from clinhallu_gate.gate.estimate import Figures
 from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.report.advice import next_steps
 from clinhallu_gate.report.breakdown import breakdown_view
-from clinhallu_gate.report.cases import LISTED, cases
+from clinhallu_gate.report.cases import Draws, cases
 from clinhallu_gate.report.completeness import completeness
 from clinhallu_gate.report.context import RunContext
 from clinhallu_gate.report.costs import cost_view
 from clinhallu_gate.report.decision import DecisionDocument
 from clinhallu_gate.report.figures import plural
 from clinhallu_gate.report.gates import budget_view, errors_told, gate_view, judge_defined
-from clinhallu_gate.report.model import Cases, Fact, ReportView
+from clinhallu_gate.report.model import Fact, ReportView
 from clinhallu_gate.report.recovery import recovery_view
 from clinhallu_gate.report.tables import tables
 from clinhallu_gate.report.verdict import headline
@@ -25,9 +25,9 @@ __all__ = ["ReportView", "report_view"]
 
 
 def report_view(
-    decision: DecisionDocument, results: Results, context: RunContext, *, limit: int = LISTED
+    decision: DecisionDocument, results: Results, context: RunContext, pictures: Draws | None = None
 ) -> ReportView:
-    """Return all that a page, a terminal or a summary shows of a run; at most ``limit`` instances are listed.
+    """Return all that a page, a terminal or a summary shows of a run.
 
     A run that was not completed shows what is missing and why, and no rate.
     """
@@ -52,7 +52,7 @@ def report_view(
         tables=tables(decision, results),
         completeness=completeness(results),
         costs=cost_view(results, context),
-        cases=cases(results, limit=limit) if done else Cases(total=0, not_listed=0, counts={}, listed=()),
+        cases=cases(results, pictures) if done else None,
         next_steps=next_steps(decision, context),
         command=one_line(context.command, limit=2000),
         run_dir=one_line(context.run_dir, limit=2000),

@@ -14,8 +14,10 @@ def visible(text: str, *, limit: int = LONGEST) -> str:
     >>> visible("left\u202eright\x1b[2J")
     'left\\u202eright\\u001b[2J'
     """
+    if len(text) <= limit and text.isprintable():  # nearly every text; isprintable knows nothing hidden, and no lines
+        return text
     lines = "\n".join(text.splitlines())
-    shown = "".join(_shown(character) for character in lines[:limit])
+    shown = "".join(map(_shown, lines[:limit]))
     left = len(lines) - limit
     return shown if left <= 0 else f"{shown} ... ({left} more characters)"
 
@@ -26,7 +28,7 @@ def one_line(text: str, *, limit: int = 300) -> str:
 
 
 def _shown(character: str) -> str:
-    if character == "\n" or (character.isascii() and character.isprintable()):
+    if character == "\n" or character.isprintable():
         return character
     if character == "\t":
         return " "

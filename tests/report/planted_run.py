@@ -28,7 +28,10 @@ from clinhallu_gate.report import (
     RunContext,
     report_view,
 )
+from clinhallu_gate.report.cases import case_views
 from clinhallu_gate.report.decision import Beside, build
+from clinhallu_gate.report.html import write_report
+from clinhallu_gate.report.pictures import ASSETS, PICTURES, Pictures
 from clinhallu_gate.results import CallCost, Found, Results, TraceOf
 from clinhallu_gate.scoring import paper_scoring, strict_scoring
 from clinhallu_gate.vocabulary import ANSWER, STAGE_ARM, Arm, FailReason, Outcome, Part, Stage, UnjudgedReason
@@ -72,8 +75,16 @@ class PlantedRun:
 
     @property
     def view(self) -> ReportView:
-        """Return the view-model."""
+        """Return the view-model, without pictures."""
         return report_view(self.decision, self.results, self.context)
+
+    def write(self, folder: Path) -> bytes:
+        """Write the report into ``folder``, pictures and all, and return the page."""
+        pictures = Pictures(folder / ASSETS / PICTURES)
+        view = report_view(self.decision, self.results, self.context, pictures)
+        write_report(folder, view, case_views(self.results, pictures))
+        pictures.close()
+        return (folder / "report.html").read_bytes()
 
 
 def planted_results(plan: Plan) -> Results:

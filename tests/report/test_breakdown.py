@@ -93,6 +93,8 @@ def test_tags_group_by_what_stands_before_the_colon() -> None:
     assert titles == ["By stratum", "By question type", "By organ", "By tag"]
     assert [(row.name, row.instances) for row in by(run, "By organ").rows] == [("left lung", 160), ("liver", 160)]
     assert [(row.name, row.instances) for row in by(run, "By tag").rows] == [("wrong_side", 3)]
+    assert by(run, "By organ").rows[0].found_by == "tag=organ%3Aleft_lung"
+    assert by(run, "By stratum").rows[0].found_by == "dataset=phantom&stratum=radiograph"
 
 
 def test_data_sets_are_told_where_there_are_several() -> None:

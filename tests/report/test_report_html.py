@@ -1,9 +1,11 @@
-"""The page: self-contained, without a script, and without a way to bring one in."""
+"""The page: one script and one style sheet of its own, and no way to bring in another."""
 
+import json
 import re
 from base64 import b64decode, b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from planted_run import PLANS, not_started, run_named, with_text
@@ -30,6 +32,7 @@ ALLOWED = {
     *("h1", "h2", "h3", "h4", "h5", "small", "code", "pre", "ol", "ul", "li", "dl", "dt", "dd", "blockquote", "img"),
     *("details", "summary", "table", "thead", "tbody", "tr", "th", "td", "fieldset", "legend", "label", "input"),
     *("svg", "defs", "pattern", "rect", "circle", "path", "line", "text"),
+    *("form", "select", "option", "button", "kbd", "noscript", "dialog", "template", "script", "a"),
 }
 
 
@@ -41,6 +44,7 @@ class Page(HTMLParser):
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
         self.words: list[str] = []
+        self.scripts: list[str] = []
         self.feed(page.decode())
         self.close()
 
@@ -60,64 +64,100 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """Keep what people read."""
-        if self.open and self.open[-1] != "style":
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
+        elif self.open and self.open[-1] != "style":
             self.words.append(data)
 
 
-def test_every_page_is_well_formed() -> None:
+def test_every_page_is_well_formed(tmp_path: Path) -> None:
     """Every element that opens closes, in turn, in each kind of run."""
     for run in [*(run_named(name) for name in PLANS), not_started()]:
-        page = Page(render_html(run.view))
+        page = Page(run.write(tmp_path))
         assert not page.open
         assert {tag for tag, _ in page.elements} <= ALLOWED
 
 
-def test_the_same_view_gives_the_same_bytes() -> None:
+def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
     """Nothing of the moment enters the page."""
-    run = run_named("fail")
-    assert render_html(run.view) == render_html(run.view)
+    assert run_named("fail").write(tmp_path / "a") == run_named("fail").write(tmp_path / "b")
 
 
-def test_the_policy_allows_this_style_sheet_and_images_in_the_page_alone() -> None:
-    """The digest in the policy is that of the style sheet as a browser sees it."""
-    page = render_html(run_named("fail").view).decode()
-    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
-    assert style
-    digest = b64encode(sha256(style.group(1).encode()).digest()).decode()
-    policy = next(a["content"] for tag, a in Page(page.encode()).elements if a.get("http-equiv"))
-    assert policy == (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+def digest_of(text: str) -> str:
+    """Return a source expression that allows ``text`` alone."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+def policy_of(page: bytes) -> dict[str, str]:
+    """Return the rules of a page's policy."""
+    policy = next(a["content"] for _, a in Page(page).elements if a.get("http-equiv"))
+    return {name: sources for name, _, sources in (rule.strip().partition(" ") for rule in (policy or "").split(";"))}
+
+
+def test_the_policy_allows_this_style_sheet_and_script_and_images_of_the_page_alone() -> None:
+    """The digests in the policy are those of style sheet and script as a browser sees them."""
+    page = render_html(run_named("fail").view, (), {}).decode()
+    style, script = (
+        re.search(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)  # the script without attributes; the data have some
+        for tag in ("style", "script")
     )
+    assert style
+    assert script
+    expected = {
+        "default-src": "'none'",
+        "img-src": "data:",
+        "style-src": digest_of(style[1]),
+        "script-src": digest_of(script[1]),
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "'none'",
+    }
+    assert policy_of(page.encode()) == expected
+    beside = expected | {
+        "img-src": "data: 'self'",
+        "script-src": f"{digest_of(script[1])} 'self'",
+        "trusted-types": "chunks",
+    }
+    assert policy_of(render_html(run_named("fail").view)) == beside
+    assert "script-src" not in policy_of(render_html(not_started().view))
     assert page.index("Content-Security-Policy") < page.index("<style>")
-    assert "url(" not in re.sub(r"url\(#\w+\)", "", style.group(1))
-    assert "@import" not in style.group(1)
+    assert "url(" not in re.sub(r"url\(#\w+\)", "", style[1])
+    assert "@import" not in style[1]
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_no_text_becomes_markup(payload: str) -> None:
+def test_no_text_becomes_markup(payload: str, tmp_path: Path) -> None:
     """Whatever a model or a data set writes is shown, and adds neither element nor attribute."""
-    page = Page(render_html(with_text(payload).view))
-    plain = Page(render_html(with_text("harmless").view))
+    page = Page(with_text(payload).write(tmp_path))
+    plain = Page(with_text("harmless").write(tmp_path))
     assert [(tag, list(a)) for tag, a in page.elements] == [(tag, list(a)) for tag, a in plain.elements]
     assert payload in "".join(page.words)
+    data, script = page.scripts
+    assert script == plain.scripts[1]
+    assert "<" not in data
+    assert {part["candidate"] for case in json.loads(data)["cases"] for part in case["parts"]} == {payload}
 
 
-def test_nothing_is_loaded_and_nothing_runs() -> None:
-    """No script, no handler, no inline style, no address but images within the page."""
-    for tag, attributes in Page(render_html(run_named("fail").view)).elements:
-        assert tag not in {"script", "iframe", "object", "embed", "link", "a", "form", "base"}
-        assert not [name for name in attributes if name.startswith("on") or name in {"style", "href", "srcset"}]
-        source = attributes.get("src")
-        assert source is None or re.match(r"data:image/(png|jpeg);base64,", source)
+def test_nothing_is_loaded_and_nothing_else_runs(tmp_path: Path) -> None:
+    """No handler, no inline style, no address outside: images are the script's, of data in the page."""
+    page = Page(run_named("fail").write(tmp_path))
+    for tag, attributes in page.elements:
+        assert tag not in {"iframe", "object", "embed", "link", "base", "img"}
+        assert not [name for name in attributes if name.startswith("on") or name in {"style", "srcset", "src"}]
+        assert (attributes.get("href") or "#").startswith("#")
+    assert [a for tag, a in page.elements if tag == "script"] == [{"type": "application/json", "id": "instances"}, {}]
 
 
-def test_images_carry_nothing_but_pixels() -> None:
-    """The page never holds the bytes of a data set's file."""
+def test_images_carry_nothing_but_pixels(tmp_path: Path) -> None:
+    """The page never holds the bytes of a data set's file; a small one holds its pictures, and leaves none behind."""
     run = run_named("fail")
     raw = {image.read() for instance in run.results.instances for image in instance.images}
-    inlined = {picture.url for case in run.view.cases.listed for picture in case.pictures}
-    assert inlined
-    assert not raw & {b64decode((url or "").partition(",")[2]) for url in inlined}
+    held = json.loads(Page(run.write(tmp_path)).scripts[0])["pictures"]
+    assert len(held) == len(raw)
+    assert all(re.match(r"data:image/(png|jpeg);base64,", url) for url in held.values())
+    assert not raw & {b64decode(url.partition(",")[2]) for url in held.values()}
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
 
 
 def test_no_rate_of_a_run_that_was_not_completed() -> None:
