@@ -1,96 +1,172 @@
-"""The tables behind the gates: what each repair is worth, and rates by stratum."""
+"""Where the model is good and bad: the four headline rates by dataset, stratum, question type and tag."""
 
-from fractions import Fraction
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeAlias
+from urllib.parse import urlencode
 
-from clinhallu_gate.records import Instance, NotAsked, Reading, Unjudged
-from clinhallu_gate.report.decision import DecisionDocument
-from clinhallu_gate.report.figures import percent, points
-from clinhallu_gate.report.gates import decision_word
-from clinhallu_gate.report.model import (
-    ArmView,
-    StrataView,
-    StratumView,
-)
-from clinhallu_gate.report.names import ARM_TITLE
-from clinhallu_gate.report.tally import counts_against, mean, strata, tally
+import numpy as np
+
+from clinhallu_gate.gate.estimate import FEWEST_CLUSTERS, FEWEST_INSTANCES, WIDEST, Figure, Figures
+from clinhallu_gate.records import Instance
+from clinhallu_gate.report.figures import between, percent, plural, roughly_between
+from clinhallu_gate.report.model import BreakdownView, Grouping, GroupRow, RateCell, Span
 from clinhallu_gate.report.visible import one_line
-from clinhallu_gate.results import BASELINE_ANSWER, HEADLINE_READINGS, Results
-from clinhallu_gate.vocabulary import ANSWER, Arm, Metric
+from clinhallu_gate.results import Results
+from clinhallu_gate.stats.sample import IntArray
+from clinhallu_gate.vocabulary import STAGE_ARM, STAGE_METRIC, Arm, Metric
 
-_NONE = "-"
+_RATES: Final = {
+    **dict(zip(("Camera", "Textbook", "Logic"), ((STAGE_METRIC[s], arm) for s, arm in STAGE_ARM.items()), strict=True)),
+    "Answers right": (Metric.ANSWER_ACCURACY, Arm.BASELINE),
+}
+_MOST: Final = 40
+"""Groups of one property that a page shows, the largest."""
+_FOLDED: Final = 20
+"""More rows than these are folded at first."""
+_NOTE: Final = (
+    "Intervals: where the rate of patients like these may lie, 95 % both ways, found as the gates' limits are and not "
+    "adjusted for their number; of so many groups some look bad by chance. A group is too small for a rate with fewer "
+    f"than {FEWEST_INSTANCES} instances or {FEWEST_CLUSTERS} images or patients, or an interval of {100 * WIDEST:.0f} "
+    "points or more (after the presentation standards of the US National Center for Health Statistics)."
+)
+Value: TypeAlias = tuple[str, ...]
+Groups: TypeAlias = Mapping[Value, IntArray]
+"""Positions of the instances of each group, by the value that they share."""
 
 
-# --- recovery -----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Property:
+    """Something by which instances are grouped."""
+
+    title: str
+    groups: Groups
+    found_by: Value
+    """The explorer's filters that a value is for."""
+    shown: Callable[[Value], str] = "".join
+    alike: bool = True
+    """Whether all instances of a group count alike; those of a dataset do by stratum, as in its gates."""
 
 
-def arm_views(results: Results, document: DecisionDocument) -> tuple[ArmView, ...]:
-    """Return each arm of which every answer was sought: accuracy, and what it gains over the model alone."""
-    found = [_arm_view(results, arm, _recovery_word(document, arm)) for arm in Arm]
-    return tuple(view for view in found if view is not None)
-
-
-def _arm_view(results: Results, arm: Arm, word: str) -> ArmView | None:
-    tallies = [tally(results, Reading(arm, ANSWER), instances) for instances in strata(results).values()]
-    bad = mean(each.bad_rate for each in tallies)
-    if bad is None:
+def breakdown_view(figures: Figures, results: Results) -> BreakdownView | None:
+    """Return the rates by group; None where nothing groups the instances, or no rate was asked to the end."""
+    whole = _row(figures, "all instances", np.arange(len(results.instances)), alike=False)
+    groupings = tuple(_grouping(figures, number, each) for number, each in enumerate(_telling(results)))
+    if not groupings or not any(cell.span for each in groupings for row in (whole, *each.rows) for cell in row.cells):
         return None
-    alone = arm is Arm.BASELINE
-    changes = [_changes(results, arm, instances) for instances in strata(results).values()]
-    gain = mean(Fraction(sum(change), len(change)) if change else None for change in changes)
-    return ArmView(
-        arm=arm.value,
-        title=ARM_TITLE[arm],
-        accuracy=percent(1 - bad),
-        accuracy_number=float(1 - bad),
-        n=sum(each.known for each in tallies),
-        recovery=_NONE if alone or gain is None else points(gain),
-        repaired=None if alone else sum(change.count(1) for change in changes),
-        broken=None if alone else sum(change.count(-1) for change in changes),
-        gate=word,
+    return BreakdownView(columns=tuple(_RATES), note=_NOTE, whole=whole, groupings=groupings)
+
+
+# --- groups -------------------------------------------------------------------------------------------------------
+
+
+def _telling(results: Results) -> Iterator[_Property]:
+    """Yield the properties that part the instances, each parting once: a modality may be the stratum."""
+    seen = {frozenset([tuple(range(len(results.instances)))])}
+    for each in _properties(results.instances):
+        parting = frozenset(tuple(members.tolist()) for members in each.groups.values())
+        if parting and parting not in seen:
+            seen.add(parting)
+            yield each
+
+
+def _properties(instances: Iterable[Instance]) -> Iterator[_Property]:
+    listed = list(instances)
+    datasets = _groups(listed, lambda instance: [(instance.dataset,)])
+    yield _Property("dataset", datasets, ("dataset",), alike=False)
+    strata = _groups(listed, lambda instance: [(instance.dataset, instance.stratum)])
+    yield _Property("stratum", strata, ("dataset", "stratum"), partial(_stratum, short=len(datasets) == 1))
+    types = _groups(listed, lambda instance: [(instance.question_type.replace("_", " "),)])
+    yield _Property("question type", types, ("type",))
+    for key in dict.fromkeys(_key(tag) for instance in listed for tag in instance.tags):
+        groups = _groups(listed, partial(_tags, key))
+        yield _Property(key.replace("_", " ") or "tag", groups, ("tag",), partial(_told, key))
+
+
+def _stratum(value: Value, *, short: bool) -> str:
+    dataset, stratum = value
+    return stratum if short or stratum == dataset else f"{dataset}: {stratum}"
+
+
+def _key(tag: str) -> str:
+    """Return what a tag speaks of: ``modality`` of ``modality:ct``; nothing of a bare name."""
+    key, colon, _ = tag.partition(":")
+    return key if colon else ""
+
+
+def _tags(key: str, instance: Instance) -> list[Value]:
+    return [(tag,) for tag in instance.tags if _key(tag) == key]
+
+
+def _told(key: str, value: Value) -> str:
+    """Return what a tag says: ``left lung`` of ``organ:left_lung``; a bare name as it is."""
+    (tag,) = value
+    return tag.removeprefix(f"{key}:").replace("_", " ") if key else tag
+
+
+def _groups(instances: list[Instance], values: Callable[[Instance], list[Value]]) -> Groups:
+    found: dict[Value, list[int]] = {}
+    for place, instance in enumerate(instances):
+        for value in dict.fromkeys(values(instance)):
+            found.setdefault(value, []).append(place)
+    return {value: np.array(members, dtype=np.int64) for value, members in found.items()}
+
+
+# --- their rates --------------------------------------------------------------------------------------------------
+
+
+def _grouping(figures: Figures, number: int, each: _Property) -> Grouping:
+    largest = sorted(each.groups.items(), key=lambda group: -group[1].size)
+    shown, rest = largest[:_MOST], largest[_MOST:]
+    return Grouping(
+        id=f"by-{number}",
+        title=f"By {one_line(each.title, limit=60)}",
+        rows=tuple(
+            _row(figures, each.shown(value), members, alike=each.alike, found_by=_filters(each, value))
+            for value, members in shown
+        ),
+        left_out=_left_out([members.size for _, members in rest]),
+        long=len(shown) > _FOLDED,
     )
 
 
-def _changes(results: Results, arm: Arm, instances: list[Instance]) -> list[int]:
-    """Return 1 for each answer that the repair put right, -1 for each it broke, 0 for the others that are known."""
-    pairs = [
-        (results.verdict(instance.uid, BASELINE_ANSWER), results.verdict(instance.uid, Reading(arm, ANSWER)))
-        for instance in instances
-    ]
-    known = [pair for pair in pairs if not any(isinstance(verdict, Unjudged | NotAsked) for verdict in pair)]
-    return [counts_against(before) - counts_against(after) for before, after in known]
-
-
-def _recovery_word(document: DecisionDocument, arm: Arm) -> str:
-    wanted = (Metric.RECOVERY, arm, "mean")
-    gates = (gate for gate in document.gates if (gate.metric, gate.arm, gate.scope) == wanted)
-    return next((decision_word(gate) for gate in gates), _NONE)
-
-
-# --- strata -------------------------------------------------------------------------------------------------------
-
-
-def strata_view(results: Results) -> StrataView | None:
-    """Return the four headline rates by stratum; None where there is only one, or none was asked to the end."""
-    parts = strata(results)
-    if len(parts) <= 1:
+def _left_out(sizes: list[int]) -> str | None:
+    if not sizes:
         return None
-    datasets = {dataset for dataset, _ in parts}
-    rows = tuple(
-        StratumView(
-            name=one_line(stratum if len(datasets) == 1 or stratum == dataset else f"{dataset}: {stratum}"),
-            instances=len(instances),
-            rates=tuple(_rate(results, reading, instances) for reading in HEADLINE_READINGS),
+    return f"{plural(len(sizes), 'smaller group')} not shown, of at most {plural(sizes[0], 'instance')} each"
+
+
+def _filters(each: _Property, value: Value) -> str:
+    return urlencode(dict(zip(each.found_by, map(one_line, value), strict=True)))
+
+
+def _row(figures: Figures, name: str, members: IntArray, *, alike: bool, found_by: str = "") -> GroupRow:
+    return GroupRow(
+        name=one_line(name, limit=80),
+        instances=members.size,
+        found_by=found_by,
+        cells=tuple(
+            _cell(column, figures.of(metric, arm, members, alike=alike)) for column, (metric, arm) in _RATES.items()
+        ),
+    )
+
+
+def _cell(column: str, figure: Figure | None) -> RateCell:
+    if figure is None:
+        return RateCell(column=column, text="not measured", interval=None, few=True, span=None)
+    if figure.few or figure.estimate is None:
+        return RateCell(
+            column=column,
+            text=f"too few: {plural(figure.n, 'instance')}" if figure.unjudged < figure.n else "unjudged",
+            interval=roughly_between(figure.low, figure.high),
+            few=True,
+            span=Span(estimate=None, low=figure.low, high=figure.high),
         )
-        for (dataset, stratum), instances in parts.items()
+    return RateCell(
+        column=column,
+        text=percent(figure.estimate),
+        interval=between(figure.low, figure.high),
+        few=False,
+        span=Span(estimate=figure.estimate, low=figure.low, high=figure.high),
     )
-    if all(rate == _NONE for row in rows for rate in row.rates):
-        return None
-    return StrataView(columns=("Camera", "Textbook", "Logic", "Answer accuracy"), rows=rows)
-
-
-def _rate(results: Results, reading: Reading, instances: list[Instance]) -> str:
-    counted = tally(results, reading, instances)
-    if counted.bad_rate is None:
-        return _NONE
-    rate = 1 - counted.bad_rate if reading.part == ANSWER else counted.bad_rate
-    return f"{percent(rate)} of {counted.known}"

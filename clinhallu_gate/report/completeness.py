@@ -1,16 +1,15 @@
-"""How completely a run could be judged, why the rest was not, and what its traces cost."""
+"""How completely a run could be judged, and why the rest was not."""
 
-import math
-from statistics import mean as average
-from statistics import median
+from collections import Counter
 
-from clinhallu_gate.records import Reading
+from clinhallu_gate.records import NotAsked, Reading
 from clinhallu_gate.report.figures import plural
-from clinhallu_gate.report.model import Completeness, CostView, LackView, ReadingView
-from clinhallu_gate.report.names import ARM_TITLE, part_title
+from clinhallu_gate.report.model import Completeness, LackView, ReadingView
+from clinhallu_gate.report.names import ARM_TITLE, LACK_TITLE, NOT_ASKED_TITLE, part_title
 from clinhallu_gate.report.tally import lacks, sought, tally
 from clinhallu_gate.report.visible import one_line
 from clinhallu_gate.results import Results
+from clinhallu_gate.vocabulary import NotAskedReason
 
 
 def completeness(results: Results) -> Completeness:
@@ -18,9 +17,16 @@ def completeness(results: Results) -> Completeness:
     views = tuple(_reading_view(results, reading) for reading in sought(results))
     return Completeness(
         sentence=_completeness_sentence(views),
+        not_asked=tuple(f"{plural(count, 'verdict')} not sought: {why}" for why, count in _not_asked(results)),
         readings=views,
         lacks=tuple(
-            LackView(kind=lack.kind, reason=lack.reason, count=lack.count, example=one_line(lack.example))
+            LackView(
+                kind=lack.kind,
+                reason=lack.reason,
+                why=LACK_TITLE[lack.reason],
+                count=lack.count,
+                example=one_line(lack.example),
+            )
             for lack in lacks(results)
         ),
     )
@@ -37,29 +43,26 @@ def _reading_view(results: Results, reading: Reading) -> ReadingView:
     )
 
 
+def _not_asked(results: Results) -> list[tuple[str, int]]:
+    """Return why verdicts were not sought, and how many; what nobody selected is no lack."""
+    counted = Counter(
+        verdict.reason
+        for _, _, verdict in results.rows()
+        if isinstance(verdict, NotAsked) and verdict.reason is not NotAskedReason.NOT_SELECTED
+    )
+    return [(NOT_ASKED_TITLE[reason], count) for reason, count in counted.most_common()]
+
+
 def _completeness_sentence(views: tuple[ReadingView, ...]) -> str:
     total = sum(view.judged + view.failed + view.unjudged for view in views)
     failed, unjudged = sum(view.failed for view in views), sum(view.unjudged for view in views)
     if not total:
         return "Nothing was asked."
+    lost = (
+        f"{unjudged:,} unjudged, as the judge or a server gave nothing that can be used; each counts as bad where a "
+        "gate would pass, and as good where it would fail"
+    )
     return (
         f"{plural(total, 'verdict')} sought: {total - failed - unjudged:,} judged; {failed:,} not delivered by the "
-        f"model, which count against it; {unjudged:,} unjudged for reasons of the instrument, which never help it."
-    )
-
-
-def cost_view(results: Results) -> CostView | None:
-    """Return latency and tokens per trace; None if no trace was had."""
-    costs = list(results.costs())
-    if not costs:
-        return None
-    latencies = sorted(cost.latency_s for cost in costs)
-    cached = [cost.cached_tokens for cost in costs if cost.cached_tokens is not None]
-    return CostView(
-        traces=len(costs),
-        median_latency=f"{median(latencies):.2f} s",
-        p95_latency=f"{latencies[math.ceil(0.95 * len(latencies)) - 1]:.2f} s",
-        prompt_tokens=f"{average(cost.prompt_tokens for cost in costs):,.0f}",
-        completion_tokens=f"{average(cost.completion_tokens for cost in costs):,.0f}",
-        cached_tokens=f"{average(cached):,.0f}" if cached else None,
+        f"model, which count against it; {lost if unjudged else 'none unjudged'}."
     )

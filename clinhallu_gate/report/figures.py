@@ -54,8 +54,24 @@ def interval(gate: GateResult) -> str | None:
         return None
     if gate.interval[0] == gate.interval[1]:  # a complete list
         return points(gate.interval[0]) if is_difference(gate) else percent(gate.interval[0])
-    low, high = outwards(gate.interval[0], gate.interval[1])
-    return f"{low:+.1f} to {high:+.1f} points" if is_difference(gate) else f"{low:.1f} % to {high:.1f} %"
+    return (points_between if is_difference(gate) else between)(*gate.interval)
+
+
+def between(low: float, high: float) -> str:
+    """Return limits of a rate: ``34.1 % to 47.0 %``."""
+    first, last = outwards(low, high)
+    return f"{first:.1f} % to {last:.1f} %"
+
+
+def points_between(low: float, high: float) -> str:
+    """Return limits of a difference: ``-1.6 to +22.1 points``."""
+    first, last = outwards(low, high)
+    return f"{first:+.1f} to {last:+.1f} points"
+
+
+def roughly_between(low: float, high: float) -> str:
+    """Return limits of a rate of which little is known: ``0 to 60 %``."""
+    return f"{math.floor(100 * low + _SLACK)} to {math.ceil(100 * high - _SLACK)} %"
 
 
 def threshold(gate: GateResult) -> str:

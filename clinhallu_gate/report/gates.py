@@ -135,6 +135,8 @@ def _stage_share(stage: Stage, gate: GateResult | None, part: float | None) -> S
         tone="void" if gate is None else _TONE[gate.decision],
         share=part,
         share_text=None if part is None else share(part),
+        interval=None if gate is None else interval(gate),
+        plotted=None if gate is None else _plotted(gate),
     )
 
 

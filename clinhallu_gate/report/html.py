@@ -10,14 +10,14 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from clinhallu_gate.report.cases import LISTED_READINGS
 from clinhallu_gate.report.explorer import CHUNK, chunk_script, index, part_name, run_key
 from clinhallu_gate.report.model import CaseView, ReportView
 from clinhallu_gate.report.pictures import ASSETS, PICTURES
-from clinhallu_gate.report.plot import forests, slices
+from clinhallu_gate.report.plot import SHARE, budget_axis, forests, gain_axis, slices
 
 FILE_NAME: Final = "report.html"
 SELF_CONTAINED: Final = 400
@@ -97,6 +97,9 @@ def render_html(
         policy=content_security_policy(style, script if view.cases else None, beside=beside),
         forests=forests(view.gates),
         slices=slices(view.budget) if view.budget else (),
+        share=SHARE,
+        budget_axis=budget_axis(view.budget) if view.budget else None,
+        gain_axis=gain_axis(view.recovery) if view.recovery else None,
     )
     return page.encode()
 
@@ -124,9 +127,11 @@ def _digest(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FunctionLoader(_text), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters["tied"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
-    return environment.from_string(_text("report.html.j2"))
+    return environment.get_template("report.html.j2")
 
 
 def _text(name: str) -> str:

@@ -20,12 +20,18 @@ class Headline(Record):
     exit_status: int
 
 
-class Plotted(Record):
-    """A gate's numbers, on its own scale."""
+class Span(Record):
+    """A figure with its limits, for a plot."""
 
     estimate: float | None
+    """None if only the limits are to be shown."""
     low: float
     high: float
+
+
+class Plotted(Span):
+    """A gate's numbers, on its own scale."""
+
     threshold: float
     allowed: Literal["below", "above"]
     """On which side of the threshold the gate passes."""
@@ -76,6 +82,8 @@ class StageShare(Record):
     tone: Tone
     share: float | None
     share_text: str | None
+    interval: str | None
+    plotted: Plotted | None
 
 
 class BudgetView(Record):
@@ -91,9 +99,13 @@ class ArmView(Record):
     arm: str
     title: str
     accuracy: str
-    accuracy_number: float
+    accuracy_interval: str
+    accuracy_span: Span
     n: int
     recovery: str
+    recovery_interval: str | None
+    """None for the model alone."""
+    recovery_span: Span | None
     repaired: int | None
     """Wrong alone, right in this arm; None for the model alone."""
     broken: int | None
@@ -102,20 +114,62 @@ class ArmView(Record):
     """The decision of the recovery gate over the mean, if there is one."""
 
 
-class StratumView(Record):
-    """The rates of one stratum."""
+class RecoveryView(Record):
+    """What each repair is worth."""
+
+    sentence: str
+    """For people; empty if no arm can be held against the model alone."""
+    line: str
+    """The same in a line, for a terminal."""
+    note: str
+    """How the intervals were found."""
+    arms: tuple[ArmView, ...]
+
+
+class RateCell(Record):
+    """A rate of a group of instances: as a rate, or as what little is known."""
+
+    column: str
+    text: str
+    """``63.5 %``; ``too few: 4 instances``; or why there is none."""
+    interval: str | None
+    few: bool
+    """Whether too little is known for a rate."""
+    span: Span | None
+
+
+class GroupRow(Record):
+    """The figures of one group."""
 
     name: str
     instances: int
-    rates: tuple[str, ...]
+    found_by: str
+    """The explorer's filter (a query string) that shows them; empty for all."""
+    cells: tuple[RateCell, ...]
     """One for each of the columns."""
 
 
-class StrataView(Record):
-    """Rates by stratum."""
+class Grouping(Record):
+    """The instances, by one of their properties."""
+
+    id: str
+    title: str
+    rows: tuple[GroupRow, ...]
+    left_out: str | None
+    """How many groups are not shown."""
+    long: bool
+    """Whether it is folded at first."""
+
+
+class BreakdownView(Record):
+    """Rates by group."""
 
     columns: tuple[str, ...]
-    rows: tuple[StratumView, ...]
+    note: str
+    """How the intervals were found, and when a group is too small for a rate."""
+    whole: GroupRow
+    """All instances."""
+    groupings: tuple[Grouping, ...]
 
 
 class ReadingView(Record):
@@ -133,6 +187,8 @@ class LackView(Record):
 
     kind: str
     reason: str
+    why: str
+    """The reason in words."""
     count: int
     example: str
 
@@ -141,19 +197,35 @@ class Completeness(Record):
     """What was had and what was not."""
 
     sentence: str
+    not_asked: tuple[str, ...]
+    """How many verdicts were not sought, and why."""
     readings: tuple[ReadingView, ...]
     lacks: tuple[LackView, ...]
+
+
+class ArmCost(Record):
+    """What the traces of one arm took, and of all."""
+
+    title: str
+    traces: int
+    median_latency: str
+    p95_latency: str
+    prompt_tokens: str
+    """Per trace, on average; so are the next two."""
+    cached_tokens: str | None
+    """None where the server does not say."""
+    completion_tokens: str
+    total_tokens: str
+    """Read and written, of all traces."""
 
 
 class CostView(Record):
     """What the traces cost."""
 
-    traces: int
-    median_latency: str
-    p95_latency: str
-    prompt_tokens: str
-    completion_tokens: str
-    cached_tokens: str | None
+    sentence: str
+    rows: tuple[ArmCost, ...]
+    """One for each arm, then all of them."""
+    notes: tuple[str, ...]
 
 
 class Picture(Record):
@@ -267,6 +339,28 @@ class TableRow(Record):
     """The explorer's filter (a query string) that shows the instances that the row counts."""
 
 
+class Dots(Record):
+    """One figure of the run among others that were published."""
+
+    title: str
+    text: str
+    """The figure with its limits, and its rank."""
+    ends: str
+    """Best and worst of the others, and whose."""
+    better: Literal["left", "right"]
+    span: Span
+    others: tuple[float, ...]
+    own: float | None
+    """What is published for the same model."""
+
+
+class DotGroup(Record):
+    """Figures that are drawn on one axis."""
+
+    title: str
+    rows: tuple[Dots, ...]
+
+
 class TableView(Record):
     """A section that is a table: what a run found beside its gates."""
 
@@ -283,6 +377,8 @@ class TableView(Record):
     """A word for the terminal."""
     lines: tuple[str, ...]
     """The same for a terminal, in a line or a few."""
+    dots: tuple[DotGroup, ...] = ()
+    """Its figures drawn, the most telling group first."""
 
 
 class Step(Record):
@@ -307,6 +403,8 @@ class ReportView(Record):
     judge: str
     protocol: str
     data: str
+    against: str
+    """The release that it was held against, or that there was none."""
     finished: str
     notes: tuple[str, ...]
     patient_data: bool
@@ -316,8 +414,8 @@ class ReportView(Record):
     """How sure the gates are, together and each by itself."""
     judge_defined: str | None
     """That rates are what a judge says, where no labels by people stand behind them."""
-    arms: tuple[ArmView, ...]
-    strata: StrataView | None
+    recovery: RecoveryView | None
+    breakdown: BreakdownView | None
     tables: tuple[TableView, ...]
     """Examination of the judge, agreement with people, published figures, scorings."""
     completeness: Completeness

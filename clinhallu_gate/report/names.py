@@ -5,7 +5,19 @@ from typing import Final
 from clinhallu_gate.gate.result import GateResult
 from clinhallu_gate.report.figures import worse
 from clinhallu_gate.report.visible import one_line
-from clinhallu_gate.vocabulary import ANSWER, METRIC_STAGE, STAGE_NICKNAME, Arm, FailReason, Method, Metric, Part, Stage
+from clinhallu_gate.vocabulary import (
+    ANSWER,
+    METRIC_STAGE,
+    STAGE_NICKNAME,
+    Arm,
+    FailReason,
+    Method,
+    Metric,
+    NotAskedReason,
+    Part,
+    Stage,
+    UnjudgedReason,
+)
 
 STAGE_TITLE: Final[dict[Stage, str]] = {
     Stage.VISUAL_RECOGNITION: "Visual recognition",
@@ -41,7 +53,17 @@ FAILED_TITLE: Final[dict[FailReason, str]] = {
     FailReason.UPSTREAM_FAILED: "the stage it builds on was not delivered",
 }
 
-
+#: Why a verdict is missing, by the reason's name: the model's doing, or the instrument's.
+LACK_TITLE: Final[dict[str, str]] = {
+    **{reason.value: title for reason, title in FAILED_TITLE.items()},
+    UnjudgedReason.JUDGE_FAILED.value: "the judge gave no verdict that can be used",
+    UnjudgedReason.ENDPOINT_FAILED.value: "the server did not answer",
+}
+NOT_ASKED_TITLE: Final[dict[NotAskedReason, str]] = {
+    NotAskedReason.NOT_SELECTED: "not selected",
+    NotAskedReason.NO_GOLD: "the data have no gold text to give or to judge by",
+    NotAskedReason.EARLY_STOP: "the gates were decided before their turn",
+}
 METHOD_TITLE: dict[Method, str] = {
     Method.COMPLETE_LIST: "the complete list, compared",
     Method.CLOPPER_PEARSON: "Clopper-Pearson",

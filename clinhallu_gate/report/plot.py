@@ -1,11 +1,11 @@
-"""Where the marks of a forest plot stand, in percent of the width, so that it fits a phone and a board room."""
+"""Where the marks of the plots stand, in percent of the width, so that they fit a phone and a board room."""
 
 import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from clinhallu_gate.records import Record
-from clinhallu_gate.report.model import BudgetView, Family, GateView, Plotted
+from clinhallu_gate.report.model import BudgetView, Family, GateView, Plotted, RecoveryView, Span
 
 _TITLE: Final[dict[Family, str]] = {
     "hallucination": "Hallucination rates",
@@ -55,17 +55,25 @@ class Curve(Record):
     """Lowest and highest value; ``x`` is a height here."""
 
 
-class Row(Record):
-    """One gate; places are percentages of the width, as text with one form for one value."""
+class Marks(Record):
+    """A figure with its limits on an axis; places are percentages of the width, as text with one form for one value."""
 
-    gate: GateView
-    estimate: str | None = None
-    low: str | None = None
-    high: str | None = None
+    estimate: str | None
+    low: str
+    high: str
+    width: str
+    """Between the limits."""
     threshold: str | None = None
     zone: str | None = None
     """Where the allowed zone begins."""
     zone_width: str | None = None
+
+
+class Row(Record):
+    """One gate."""
+
+    gate: GateView
+    marks: Marks | None = None
     curve: Curve | None = None
 
 
@@ -97,10 +105,51 @@ class Axis(Record):
     low: float
     high: float
     step: float
+    signed: bool = False
+    """Whether its values are differences."""
 
     def at(self, value: float) -> float:
         """Return the place of ``value`` in percent, kept on the axis."""
         return min(max(100 * (value - self.low) / (self.high - self.low), 0.0), 100.0)
+
+    def place(self, value: float) -> str:
+        """Return the same as a page writes it."""
+        return _place(self.at(value))
+
+    def marks(self, span: Span) -> Marks:
+        """Return where a figure stands; with the allowed zone where it is a gate's."""
+        found = Marks(
+            estimate=None if span.estimate is None else self.place(span.estimate),
+            low=self.place(span.low),
+            high=self.place(span.high),
+            width=_place(self.at(span.high) - self.at(span.low)),
+        )
+        if not isinstance(span, Plotted):
+            return found
+        threshold = self.at(span.threshold)
+        start, end = (0.0, threshold) if span.allowed == "below" else (threshold, 100.0)
+        zone = {"threshold": _place(threshold), "zone": _place(start), "zone_width": _place(end - start)}
+        return found.model_copy(update=zone)
+
+    @property
+    def ticks(self) -> tuple[Tick, ...]:
+        """Return its ticks, both ends among them."""
+        count = round((self.high - self.low) / self.step)
+        return tuple(_tick(self, self.low + place * self.step) for place in range(count + 1))
+
+
+#: Of rates, from nothing to everything.
+SHARE: Final = Axis(low=0.0, high=1.0, step=0.2)
+
+
+def budget_axis(budget: BudgetView) -> Axis:
+    """Return the one axis of the three rates."""
+    return _axis("hallucination", [stage.plotted for stage in budget.stages if stage.plotted is not None]) or SHARE
+
+
+def gain_axis(recovery: RecoveryView) -> Axis | None:
+    """Return the axis of what repairs are worth; None where that is not known."""
+    return _axis("difference", [arm.recovery_span for arm in recovery.arms if arm.recovery_span is not None])
 
 
 def forests(gates: Iterable[GateView]) -> tuple[Forest, ...]:
@@ -139,20 +188,21 @@ def _forest(family: Family, gates: Sequence[GateView]) -> Forest:
         hint=_HINT[family],
         unit="points" if family in _POINTS else "%",
         rows=tuple(_row(gate, axis) for gate in gates),
-        ticks=() if axis is None else _ticks(family, axis),
+        ticks=() if axis is None else axis.ticks,
     )
 
 
-def _axis(family: Family, plotted: Sequence[Plotted]) -> Axis | None:
+def _axis(family: Family, plotted: Sequence[Span]) -> Axis | None:
     if not plotted:
         return None
     if family == "accuracy":
-        return Axis(low=0.0, high=1.0, step=0.2)
-    outermost = max(abs(value) for p in plotted for value in (p.low, p.high, p.threshold)) * _ROOM
+        return SHARE
+    thresholds = [each.threshold for each in plotted if isinstance(each, Plotted)]
+    outermost = max(abs(value) for each in plotted for value in (each.low, each.high, *thresholds)) * _ROOM
     step = next((step for step in _STEPS if outermost <= _TICKS * step), _STEPS[-1])
     high = max(math.ceil(outermost / step - 1e-9), 1) * step
     if family in _POINTS:
-        return Axis(low=-high, high=high, step=high)
+        return Axis(low=-high, high=high, step=high, signed=True)
     return Axis(low=0.0, high=min(high, 1.0), step=step)
 
 
@@ -160,18 +210,7 @@ def _row(gate: GateView, axis: Axis | None) -> Row:
     plotted = gate.plotted
     if axis is None or plotted is None:
         return Row(gate=gate)
-    low, high, threshold = (axis.at(value) for value in (plotted.low, plotted.high, plotted.threshold))
-    start, end = (0.0, threshold) if plotted.allowed == "below" else (threshold, 100.0)
-    return Row(
-        gate=gate,
-        estimate=None if plotted.estimate is None else _place(axis.at(plotted.estimate)),
-        low=_place(low),
-        high=_place(high),
-        threshold=_place(threshold),
-        zone=_place(start),
-        zone_width=_place(end - start),
-        curve=_curve(gate, plotted),
-    )
+    return Row(gate=gate, marks=axis.marks(plotted), curve=_curve(gate, plotted))
 
 
 def _curve(gate: GateView, plotted: Plotted) -> Curve | None:
@@ -210,14 +249,9 @@ def _level(family: Family, value: float) -> str:
     return f"{100 * value:+.0f}" if family in _POINTS else f"{100 * value:.0f} %"
 
 
-def _ticks(family: Family, axis: Axis) -> tuple[Tick, ...]:
-    count = round((axis.high - axis.low) / axis.step)
-    return tuple(_tick(family, axis, axis.low + place * axis.step) for place in range(count + 1))
-
-
-def _tick(family: Family, axis: Axis, value: float) -> Tick:
+def _tick(axis: Axis, value: float) -> Tick:
     place = axis.at(value)
-    signed = family in _POINTS and round(100 * value)
+    signed = axis.signed and round(100 * value)
     label = f"{100 * value:+.0f}" if signed else f"{abs(100 * value):.0f}"
     anchor = "start" if place < 1 else "end" if place > 99 else "middle"  # noqa: PLR2004 - the ends of the axis
     return Tick(x=_place(place), label=label, anchor=anchor)

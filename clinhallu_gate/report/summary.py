@@ -16,7 +16,8 @@ _MOST_GATES: Final = 100
 
 def summary_markdown(view: ReportView) -> str:
     """Return the summary; no text of a model or of data can become markup."""
-    return "\n".join([*_head(view), *_budget(view), *_gates(view), *_tables(view), *_lacks(view), *_foot(view)]) + "\n"
+    parts = (_head, _budget, _gates, _recovery, _tables, _lacks, _foot)
+    return "\n".join(line for part in parts for line in part(view)) + "\n"
 
 
 def escaped(text: str) -> str:
@@ -40,7 +41,8 @@ def _head(view: ReportView) -> Iterator[str]:
     yield ""
     yield escaped(view.headline.sentence)
     yield ""
-    yield f"{escaped(view.data)}; judge {escaped(view.judge)}; protocol {escaped(view.protocol)}"
+    about = (view.data, f"judge {view.judge}", f"protocol {view.protocol}", view.against)
+    yield "; ".join(escaped(each) for each in about)
     yield ""
     for note in view.notes:
         yield f"> {escaped(note)}"
@@ -84,6 +86,12 @@ def _row(gate: GateView, *, measured: bool) -> str:
     figures = f"{gate.estimate or '-'} | {gate.interval or '-'} | {gate.threshold}"
     unjudged = f" ({gate.unjudged} unjudged)" if gate.unjudged else ""
     return f"| {code(gate.id)} | {word} | {figures} | {gate.seen or gate.n}{unjudged} |"
+
+
+def _recovery(view: ReportView) -> Iterator[str]:
+    if view.recovery is not None and view.recovery.sentence:
+        yield f"**Repairs.** {escaped(view.recovery.sentence)}"
+        yield ""
 
 
 def _tables(view: ReportView) -> Iterator[str]:

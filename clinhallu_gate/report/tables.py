@@ -7,7 +7,7 @@ from clinhallu_gate.judge.agreement import Agreement, StageAgreement
 from clinhallu_gate.judge.examination import Examination, StageExamination
 from clinhallu_gate.judge.probes import Truth
 from clinhallu_gate.judge.rates import Rate
-from clinhallu_gate.published import DATASETS, Placed, Placement
+from clinhallu_gate.published import Placed, Placement, load_table
 from clinhallu_gate.published.table import MACRO
 from clinhallu_gate.report.decision import DecisionDocument
 from clinhallu_gate.report.figures import lower_limit, percent, plural
@@ -15,6 +15,7 @@ from clinhallu_gate.report.flips import flips_table
 from clinhallu_gate.report.model import TableRow, TableView, Tone
 from clinhallu_gate.report.names import ARM_TITLE, METRIC_TITLE, nickname, part_title
 from clinhallu_gate.report.noise import RunNoise
+from clinhallu_gate.report.placed import dataset_title, dot_groups
 from clinhallu_gate.report.visible import one_line
 from clinhallu_gate.results import HEADLINE_READINGS, Results
 from clinhallu_gate.scoring import Shift, compare
@@ -30,17 +31,17 @@ def tables(document: DecisionDocument, results: Results) -> tuple[TableView, ...
 
 
 def _tables(document: DecisionDocument, results: Results) -> Iterator[TableView]:
+    if document.published is not None:
+        yield _published(document.published)
+    if (flips := flips_table(document, results)) is not None:
+        yield flips
+    if document.noise is not None:
+        yield _noise(document.noise)
     examination = document.judge_examination
     if examination is not None and (document.completed or not examination.fit):
         yield _examination(document.judge, examination)
     if document.judge_agreement is not None:
         yield _agreement(document.judge_agreement)
-    if (flips := flips_table(document, results)) is not None:
-        yield flips
-    if document.noise is not None:
-        yield _noise(document.noise)
-    if document.published is not None:
-        yield _published(document.published)
     if document.scorings:
         yield _scorings(compare(results))
 
@@ -190,12 +191,14 @@ def _published(found: Placement) -> TableView:
     return TableView(
         id="published",
         title="Among the published models",
-        sentence=f"By the paper's scoring, among the models of {found.source}.{_against(found)}",
+        sentence=f"By the paper's scoring, among the {len(load_table().models)} models of {found.source}."
+        f"{_against(found)}",
         columns=("Figure", "this run", "rank", "best", "median", "worst", *(("published for it", "") if own else ())),
         rows=tuple(_placed_row(figure, own=own is not None) for figure in found.figures),
         notes=(found.rule,) if own else (),
         label="rank",
         lines=(*_ranks(found), *((_against(found).strip(),) if own else ())),
+        dots=dot_groups(found),
     )
 
 
@@ -219,12 +222,12 @@ def _ranks(found: Placement) -> Iterator[str]:
             for figure in found.figures
             if figure.dataset == name
         )
-        yield f"{DATASETS[name]}: {', '.join(ranks)}"
+        yield f"{dataset_title(name)}: {', '.join(ranks)}"
 
 
 def _placed_row(figure: Placed, *, own: bool) -> TableRow:
     cells = (
-        f"{DATASETS[figure.dataset]}: {METRIC_TITLE[figure.metric].lower()}",
+        f"{dataset_title(figure.dataset)}: {METRIC_TITLE[figure.metric].lower()}",
         f"{percent(figure.value)} ({percent(figure.low)} to {percent(figure.high)})",
         f"{figure.rank} of {figure.of}",
         percent(figure.best.value),

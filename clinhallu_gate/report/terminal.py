@@ -34,6 +34,7 @@ def terminal_lines(view: ReportView, *, width: int, run_dir: str) -> list[Termin
         *_labelled("note", view.notes, width),
         *_budget(view, width),
         *_gates(view, width),
+        *_labelled("repair", [view.recovery.line] if view.recovery and view.recovery.line else [], width),
         *(line for table in view.tables for line in _labelled(table.label, table.lines, width)),
         *_labelled("missing", _lacks(view), width, style="yellow"),
         *_labelled("report", [f"{one_line(run_dir)}/report.html"], None),

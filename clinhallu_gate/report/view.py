@@ -2,19 +2,24 @@
 
 from collections.abc import Iterator
 
+from clinhallu_gate.gate.estimate import Figures
+from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.report.advice import next_steps
-from clinhallu_gate.report.breakdown import arm_views, strata_view
+from clinhallu_gate.report.breakdown import breakdown_view
 from clinhallu_gate.report.cases import Draws, cases
-from clinhallu_gate.report.completeness import completeness, cost_view
+from clinhallu_gate.report.completeness import completeness
 from clinhallu_gate.report.context import RunContext
+from clinhallu_gate.report.costs import cost_view
 from clinhallu_gate.report.decision import DecisionDocument
 from clinhallu_gate.report.figures import plural
 from clinhallu_gate.report.gates import budget_view, errors_told, gate_view, judge_defined
 from clinhallu_gate.report.model import Fact, ReportView
+from clinhallu_gate.report.recovery import recovery_view
 from clinhallu_gate.report.tables import tables
 from clinhallu_gate.report.verdict import headline
 from clinhallu_gate.report.visible import one_line
 from clinhallu_gate.results import Results
+from clinhallu_gate.vocabulary import Unit
 
 __all__ = ["ReportView", "report_view"]
 
@@ -27,12 +32,14 @@ def report_view(
     A run that was not completed shows what is missing and why, and no rate.
     """
     done = decision.completed
+    figures = _figures(decision, results)
     return ReportView(
         headline=headline(decision, context),
         model=one_line(context.model),
         judge=one_line(context.judge),
         protocol=one_line(context.protocol),
         data=", ".join(f"{one_line(d.name)} ({plural(d.instances, 'instance')})" for d in context.data),
+        against=_against(decision),
         finished=one_line(context.finished),
         notes=tuple(one_line(note, limit=800) for note in context.notes),
         patient_data=any(instance.phi for instance in results.instances),
@@ -40,17 +47,29 @@ def report_view(
         gates=tuple(gate_view(gate, context) for gate in decision.gates),
         errors=errors_told(decision, context) if done else None,
         judge_defined=judge_defined(decision, context) if done else None,
-        arms=arm_views(results, decision) if done else (),
-        strata=strata_view(results) if done else None,
+        recovery=recovery_view(figures, decision) if done else None,
+        breakdown=breakdown_view(figures, results) if done else None,
         tables=tables(decision, results),
         completeness=completeness(results),
-        costs=cost_view(results),
+        costs=cost_view(results, context),
         cases=cases(results, pictures) if done else None,
         next_steps=next_steps(decision, context),
         command=one_line(context.command, limit=2000),
         run_dir=one_line(context.run_dir, limit=2000),
         facts=tuple(Fact(name=fact.name, value=one_line(fact.value)) for fact in _facts(decision, context)),
     )
+
+
+def _figures(decision: DecisionDocument, results: Results) -> Figures:
+    """Return what gives figures beside the gates', of the same unit as theirs."""
+    unit = Unit.PATIENT if any(gate.unit is Unit.PATIENT for gate in decision.gates) else Unit.INSTANCE
+    return Figures(Frame.of(results.instances), results.verdict, unit=unit, repeats=decision.repeats)
+
+
+def _against(decision: DecisionDocument) -> str:
+    if decision.baseline is None:
+        return "no release to compare with"
+    return f"against the release in use, {one_line(decision.baseline)}"
 
 
 def _facts(decision: DecisionDocument, context: RunContext) -> Iterator[Fact]:

@@ -141,7 +141,13 @@ def test_everybody_is_told_how_many_were_asked(stopped: Outcome) -> None:
 
 
 def test_limits_are_shown_and_no_estimate(stopped: Outcome) -> None:
-    """The mean at the stop is no estimate: gates show the limits of the test that holds at every n."""
+    """The mean at the stop is no estimate: gates show the limits of the test that holds at every n.
+
+    And neither a repair nor a group has a figure.
+    """
+    page = (stopped.folder / "report.html").read_text()
+    assert "What each repair is worth" not in page
+    assert "Where it is good and bad" not in page
     for gate in stopped.decision["gates"]:
         assert (gate["estimate"], gate["method"], gate["of"]) == (None, "betting", 240)
         low, high = gate["interval"]

@@ -12,10 +12,10 @@ def test_marks_are_in_order_and_on_the_axis(name: str) -> None:
     """Lower limit, estimate and upper limit follow each other; every place is a percentage."""
     for forest in forests(run_named(name).view.gates):
         for row in forest.rows:
-            places = [float(place) for place in (row.low, row.estimate, row.high) if place is not None]
-            assert len(places) == 3
+            assert row.marks
+            places = [float(place or -1) for place in (row.marks.low, row.marks.estimate, row.marks.high)]
             assert places == sorted(places)
-            assert all(0 <= place <= 100 for place in (*places, float(row.threshold or -1)))
+            assert all(0 <= place <= 100 for place in (*places, float(row.marks.threshold or -1)))
         assert [float(tick.x) for tick in forest.ticks] == sorted(float(tick.x) for tick in forest.ticks)
 
 
@@ -24,9 +24,10 @@ def test_the_limit_stands_where_the_decision_says(name: str) -> None:
     """A PASS lies within the allowed zone, a FAIL outside of it, and what is inconclusive across its border."""
     for forest in forests(run_named(name).view.gates):
         for row in forest.rows:
-            start = float(row.zone or -1)
-            end = start + float(row.zone_width or -1)
-            below, above = float(row.low or -1) < start - 0.01, float(row.high or -1) > end + 0.01
+            assert row.marks
+            start = float(row.marks.zone or -1)
+            end = start + float(row.marks.zone_width or -1)
+            below, above = float(row.marks.low) < start - 0.01, float(row.marks.high) > end + 0.01
             wrong_side = above if row.gate.plotted and row.gate.plotted.allowed == "below" else below
             assert wrong_side == (row.gate.word != "PASS")
 
