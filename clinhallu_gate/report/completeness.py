@@ -13,14 +13,16 @@ from clinhallu_gate.report.visible import one_line
 from clinhallu_gate.results import Results
 
 
-def completeness(results: Results) -> Completeness:
-    """Return what was had, reading by reading, and why the rest was not."""
+def completeness(results: Results, *, named: bool = True) -> Completeness:
+    """Return what was had, reading by reading, and why the rest was not; with examples if instances are ``named``."""
     views = tuple(_reading_view(results, reading) for reading in sought(results))
     return Completeness(
         sentence=_completeness_sentence(views),
         readings=views,
         lacks=tuple(
-            LackView(kind=lack.kind, reason=lack.reason, count=lack.count, example=one_line(lack.example))
+            LackView(
+                kind=lack.kind, reason=lack.reason, count=lack.count, example=one_line(lack.example) if named else ""
+            )
             for lack in lacks(results)
         ),
     )

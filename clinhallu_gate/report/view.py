@@ -1,6 +1,7 @@
 """The report's view-model: everything that a reader sees, formatted, before any page is drawn."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from clinhallu_gate.report.advice import next_steps
 from clinhallu_gate.report.breakdown import arm_views, strata_view
@@ -15,8 +16,11 @@ from clinhallu_gate.report.tables import tables
 from clinhallu_gate.report.verdict import headline
 from clinhallu_gate.report.visible import one_line
 from clinhallu_gate.results import Results
+from clinhallu_gate.vocabulary import Detail
 
 __all__ = ["ReportView", "report_view"]
+
+NO_CASES: Final = Cases(total=0, not_listed=0, counts={}, listed=())
 
 
 def report_view(
@@ -24,9 +28,9 @@ def report_view(
 ) -> ReportView:
     """Return all that a page, a terminal or a summary shows of a run; at most ``limit`` instances are listed.
 
-    A run that was not completed shows what is missing and why, and no rate.
+    A run that was not completed shows what is missing and why, and no rate; a summary names no instance.
     """
-    done = decision.completed
+    done, listing = decision.completed, context.detail is not Detail.SUMMARY
     return ReportView(
         headline=headline(decision, context),
         model=one_line(context.model),
@@ -35,17 +39,17 @@ def report_view(
         data=", ".join(f"{one_line(d.name)} ({plural(d.instances, 'instance')})" for d in context.data),
         finished=one_line(context.finished),
         notes=tuple(one_line(note, limit=800) for note in context.notes),
-        patient_data=any(instance.phi for instance in results.instances),
+        patient_data=context.detail is Detail.FULL and any(instance.phi for instance in results.instances),
         budget=budget_view(decision) if done else None,
         gates=tuple(gate_view(gate, context) for gate in decision.gates),
         errors=errors_told(decision, context) if done else None,
         judge_defined=judge_defined(decision, context) if done else None,
         arms=arm_views(results, decision) if done else (),
         strata=strata_view(results) if done else None,
-        tables=tables(decision, results),
-        completeness=completeness(results),
+        tables=tables(decision, results, named=listing),
+        completeness=completeness(results, named=listing),
         costs=cost_view(results),
-        cases=cases(results, limit=limit) if done else Cases(total=0, not_listed=0, counts={}, listed=()),
+        cases=cases(results, limit=limit) if done and listing else NO_CASES,
         next_steps=next_steps(decision, context),
         command=one_line(context.command, limit=2000),
         run_dir=one_line(context.run_dir, limit=2000),
