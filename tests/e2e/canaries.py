@@ -47,13 +47,9 @@ class Patient:
         """All that tells who it is, as files and people write it."""
         year, month, day = self.born
         dates = (f"{year}{month}{day}", f"{year}-{month}-{day}", f"{day}.{month}.{year}", f"{day}/{month}/{year}")
-        numbers = (
-            self.mrn,
-            f"{self.mrn[:3]}-{self.mrn[3:]}",
-            self.accession,
-            f"{self.accession[:4]} {self.accession[4:]}",
-        )
-        return (self.family, self.given, *dates, *numbers)
+        records = (self.mrn, f"{self.mrn[:3]}-{self.mrn[3:]}")
+        accessions = (self.accession, f"{self.accession[:4]} {self.accession[4:]}")
+        return (self.family, self.given, *dates, *records, *accessions)
 
     def line(self, number: int) -> str:
         """Return a text that names the patient in one of several ways; together they use every spelling."""
@@ -62,7 +58,7 @@ class Patient:
             f"{self.family.upper()}^{self.given.upper()} born {year}{month}{day}",
             f"Mrs {self.given} (record {self.mrn}, *{day}.{month}.{year})",
             f"{self.family}, acc. {self.accession}; {year}-{month}-{day}",
-            f"seen as {self.accession[:4]} {self.accession[4:]} for {self.mrn[:3]}-{self.mrn[3:]} on {day}/{month}/{year}",
+            f"{self.accession[:4]} {self.accession[4:]} of {self.mrn[:3]}-{self.mrn[3:]}, {day}/{month}/{year}",
         )
         return lines[number % len(lines)]
 
@@ -256,13 +252,13 @@ class Search:
 
     def file(self, path: Path) -> set[str]:
         """Return what a file tells."""
-        found = self.bytes(path.read_bytes())
+        found = self.packed(path.read_bytes())
         if path.suffix == ".parquet":
             table = pq.read_table(path)
             found |= self.text(repr(table.to_pylist()).encode()) | self.text(repr(table.schema.metadata).encode())
         return found
 
-    def bytes(self, data: bytes) -> set[str]:
+    def packed(self, data: bytes) -> set[str]:
         """Return what bytes tell, packed streams and pixels included."""
         found: set[str] = set()
         for stream in streams(data):

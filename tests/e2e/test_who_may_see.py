@@ -96,7 +96,7 @@ class Seen:
     def beside(self, search: Search) -> dict[str, set[str]]:
         """Return what is told of patients outside the run folder: by terminal, test report, cache and CI summary."""
         told = {
-            "terminal": search.bytes((self.outcome.out + self.outcome.err).encode()),
+            "terminal": search.packed((self.outcome.out + self.outcome.err).encode()),
             "cache": set().union(*search.folder(self.cache).values()),
         }
         told |= {path.name: search.file(path) for path in (self.junit, self.step_summary) if path.exists()}

@@ -20,11 +20,13 @@ from planted_run import (
 from syrupy.assertion import SnapshotAssertion
 
 from clinhallu_gate.records import Image, NotAsked, Reading
+from clinhallu_gate.redaction import redacted
 from clinhallu_gate.report import report_view
 from clinhallu_gate.report.figures import points
 from clinhallu_gate.report.gates import gate_view
+from clinhallu_gate.report.html import render_html
 from clinhallu_gate.results import Results
-from clinhallu_gate.vocabulary import ANSWER, Arm, Decision, Metric, NotAskedReason
+from clinhallu_gate.vocabulary import ANSWER, Arm, Decision, Detail, Metric, NotAskedReason
 
 
 def normalised(content: Any) -> Any:  # noqa: ANN401 - JSON
@@ -136,6 +138,29 @@ def test_patient_data_is_announced() -> None:
     results = Results([instance.model_copy(update={"phi": True}) for instance in run.results.instances])
     assert report_view(run.decision, results, run.context).patient_data
     assert not run.view.patient_data
+
+
+def test_redacted_results_are_not_announced_as_patient_data() -> None:
+    """The page holds none then; instances are listed with their verdicts and without a text."""
+    run = run_named("fail")
+    results = Results([instance.model_copy(update={"phi": True}) for instance in run.results.instances])
+    results.found = run.results.found
+    view = report_view(run.decision, redacted(results), run.context.model_copy(update={"detail": Detail.REDACTED}))
+    assert not view.patient_data
+    assert view.cases.total == run.view.cases.total
+    assert all(not (case.question or case.pictures or case.baseline) for case in view.cases.listed)
+    assert (view.gates, view.budget, view.strata) == (run.view.gates, run.view.budget, run.view.strata)
+
+
+@pytest.mark.parametrize("name", ["fail", "not_completed"])
+def test_a_summary_names_no_instance(name: str) -> None:
+    """Gates, rates and tables are the same; where instances were listed, they are counted."""
+    run = run_named(name)
+    view = report_view(run.decision, redacted(run.results), run.context.model_copy(update={"detail": Detail.SUMMARY}))
+    assert view.gates == run.view.gates
+    assert [table.lines for table in view.tables] == [table.lines for table in run.view.tables]
+    page = render_html(view).decode()
+    assert not [uid for uid in run.results.by_uid if uid in page]
 
 
 def test_more_instances_are_advised_only_where_they_could_help() -> None:
