@@ -20,7 +20,7 @@ from clinhallu_gate.pipeline.placing import placement_of
 from clinhallu_gate.pipeline.prepare import Prepared
 from clinhallu_gate.pipeline.run import FAILURE_FILE, Run, utc_now
 from clinhallu_gate.pipeline.stopping import asked_of
-from clinhallu_gate.private import for_owner_alone, make_private
+from clinhallu_gate.private import for_owner_alone, make_private, private_folder
 from clinhallu_gate.records import Instance, Judged, Reading, Verdict
 from clinhallu_gate.report import decision
 from clinhallu_gate.report.context import DataSource, RunContext
@@ -31,7 +31,7 @@ from clinhallu_gate.report.summary import summary_markdown
 from clinhallu_gate.report.view import report_view
 from clinhallu_gate.results import Results, TraceOf
 from clinhallu_gate.scoring import paper_scoring, strict_scoring
-from clinhallu_gate.tree.evidence import About, about_tree, write_evidence
+from clinhallu_gate.tree.evidence import INSTANCES_FILE, TRACES_FILE, About, about_tree, write_evidence
 from clinhallu_gate.vocabulary import Detail
 
 RESULTS_FILE: Final = "results.parquet"
@@ -106,6 +106,8 @@ def write_folder(run: Run) -> ReportView:
 def _write_kept(run: Run) -> None:
     """Write what holds the texts: beside the run folder if that is to hold none."""
     prepared, folder = run.prepared, run.prepared.kept_dir
+    for name in (RESULTS_FILE, TRACES_FILE, INSTANCES_FILE, FAILURE_FILE):  # of a run that was not completed there
+        (private_folder(prepared.run_dir) / name).unlink(missing_ok=True)
     rows = {dataset.name: dataset.rows for dataset in prepared.datasets if dataset.rows}
     write_evidence(folder, run.results, rows, _about(prepared))
     if prepared.detail is not Detail.FULL:
