@@ -82,7 +82,12 @@ def _add_review(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--n", type=int, required=True, metavar="N", help="instances to draw; 200 or more adjust a rate"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="CSV file to write; default RUN/review-N.csv")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="CSV file to write; default RUN/review-N.csv, of patients RUN.private/review-N.csv",
+    )
     parser.set_defaults(command=_sample_for_review)
 
 

@@ -17,7 +17,16 @@ class DoesNotHold(GateError):
 
 
 class EvaluationFailed(GateError):
-    """The evaluation itself could not be completed, whatever the model is like (exit 11)."""
+    """The evaluation itself could not be completed, whatever the model is like (exit 11).
+
+    Args:
+        message: In our own words; it holds no text of the data.
+        quoted: What a server, a log or a path said, which may. It goes on where the message ends.
+    """
+
+    def __init__(self, message: str, quoted: str = "") -> None:
+        super().__init__(f"{message}{quoted}")
+        self.message = message
 
 
 def not_one_of(what: str, value: object, valid: Iterable[str], *, noun: str) -> str:

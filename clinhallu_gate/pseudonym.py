@@ -39,7 +39,7 @@ def site_key(*, create: bool = False) -> bytes:
             _make(file)
         key = file.read_bytes().strip()
     except FileNotFoundError:
-        raise BadInput(f"{SITE_KEY}: {named}: no such file. It is made when verdicts are first approved.") from None
+        raise BadInput(f"{SITE_KEY}: {named}: no such file. It is made when patients' data are first loaded.") from None
     except (OSError, RuntimeError) as error:  # RuntimeError: no home folder
         raise BadInput(f"{SITE_KEY}: {named}: cannot be read or made: {error}.") from None
     if len(key) < SHORTEST:

@@ -1,7 +1,7 @@
 """The records that travel from dataset to report: instance, trace, verdict, call, completion."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -93,6 +93,10 @@ class Instance(Record):
     def uid(self) -> str:
         """Return ``dataset/id``, unique within a run."""
         return f"{self.dataset}/{self.id}"
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Show no more of a patient than the name: pytest prints what a failed test was given."""
+        return [("uid", self.uid), ("phi", True)] if self.phi else super().__repr_args__()
 
 
 # --- outcomes: a discriminated union, with no sentinel and no default ---------------------------------------------

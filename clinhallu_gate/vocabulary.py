@@ -131,6 +131,17 @@ class Method(StrEnum):
     """Labels of a random subset together with the judge's verdicts on all (difference estimator, PPI++)."""
 
 
+class Detail(StrEnum):
+    """How much of the data a run's documents show."""
+
+    FULL = "full"
+    """Texts and images."""
+    REDACTED = "redacted"
+    """Verdicts of every instance, without any text or image."""
+    SUMMARY = "summary"
+    """The same, and a report that lists no instance."""
+
+
 #: Each stage's rate is read where everything upstream of the stage is gold.
 STAGE_ARM: Final[dict[Stage, Arm]] = {
     Stage.VISUAL_RECOGNITION: Arm.BASELINE,

@@ -62,6 +62,13 @@ class GateSpec(Record):
         return self.severity is Severity.BLOCKING
 
 
+def named_groups(thresholds: Thresholds) -> frozenset[str]:
+    """Return the strata, data sets and tags that the policy names."""
+    tags = [entry.tag for entry in thresholds.gates if entry.tag is not None]
+    scopes = (scope for entry in thresholds.gates for scope in entry.scope)
+    return frozenset((*tags, *scopes)) - {MEAN, EACH}
+
+
 def load_thresholds(path: Path | str) -> Thresholds:
     """Read a thresholds file. Raises ``BadInput``: one line with file, line, key, the bad value and the valid ones."""
     source = load_located_yaml(Path(path))

@@ -1,14 +1,14 @@
 """From rows and pictures to a data set: every row checked, every problem noted, nothing skipped."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from clinhallu_gate.datasets.check import Unfit, options_of
 from clinhallu_gate.datasets.clusters import components
 from clinhallu_gate.datasets.dataset import Dataset, content_digest
 from clinhallu_gate.datasets.intake import Intake, Pictures, Refused
-from clinhallu_gate.datasets.problems import Problem, shown
+from clinhallu_gate.datasets.problems import Problem, shown, told
 from clinhallu_gate.datasets.reading import RawRow
 from clinhallu_gate.datasets.row import TAGGED, Row
 from clinhallu_gate.errors import BadInput
@@ -72,6 +72,8 @@ class Assembly:
     taken: dict[str, Image | Refused] = field(default_factory=dict)
     """Images by name; those that came embedded in rows are there before."""
     problems: list[Problem] = field(default_factory=list)
+    patients: set[str] = field(default_factory=set)
+    """Files with a row that is a patient's, or might be: of such a file no problem tells a row's values."""
     sort: bool = False
     """Whether the rows' order is of no meaning, and that of their identities is taken."""
 
@@ -84,15 +86,19 @@ class Assembly:
         if self.sort:
             usable.sort(key=lambda item: (len(item.id), item.id) if item.id.isdecimal() else (_NO_NUMBER, item.id))
         instances = self._instances(usable)
-        dataset = Dataset(
-            self.name, content_digest(instances), instances, rows, sources, left_out=tuple(sorted(self.problems))
+        problems = sorted(
+            replace(problem, text=told(problem.text, withhold=problem.file in self.patients))
+            for problem in self.problems
         )
+        dataset = Dataset(self.name, content_digest(instances), instances, rows, sources, left_out=tuple(problems))
         return Part(dataset, dataset.left_out, total)
 
     def _rows(self, raws: Iterable[RawRow]) -> tuple[int, list[Checked]]:
         checked: dict[str, Checked] = {}
         total = 0
         for total, raw in enumerate(raws, 1):  # noqa: B007 - counted
+            if raw.content.get("phi", False) not in (False, None):
+                self.patients.add(raw.file)
             try:
                 item = Checked(raw, self._fit(raw))
             except Unfit as unfit:

@@ -103,7 +103,12 @@ def _write(path: Path, data: bytes) -> None:
     try:
         handle = _opened(scratch)
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (
+            path.parents[2],
+            path.parents[1],
+            path.parent,
+        ):  # each for its owner alone: the mode is the last's
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = _opened(scratch)
     with os.fdopen(handle, "wb") as file:
         file.write(data)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from clinhallu_gate.datasets.problems import Problem
 from clinhallu_gate.records import Instance
@@ -22,6 +22,17 @@ class DataOptions:
     """Folder for images that had to be redrawn or unpacked; None is the user's own cache."""
     private_cache: Path | None = None
     """The same for images of patients (``phi``), which never enter the shared cache."""
+
+    named: frozenset[str] = frozenset()
+    """Strata and tags of patients that may be told however few bear them: those that a policy names."""
+
+
+class Alias(NamedTuple):
+    """What a name in a run stands for; only the site may know."""
+
+    name: str
+    what: Literal["instance", "cluster", "group"]
+    stands_for: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,8 @@ class Dataset:
     """What wrote the gold traces, where that is known."""
     left_out: tuple[Problem, ...] = ()
     """Why rows were left out, where that was allowed."""
+    aliases: tuple[Alias, ...] = field(default=(), repr=False)
+    """The pseudonyms of patients in it."""
 
 
 def content_digest(instances: Sequence[Instance]) -> str:

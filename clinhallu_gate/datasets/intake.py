@@ -11,6 +11,7 @@ from typing import Final, Protocol, TypeVar
 
 from clinhallu_gate.datasets.cache import ImageCache, Sent
 from clinhallu_gate.datasets.pixels import Unreadable, look, quiet
+from clinhallu_gate.datasets.problems import quoted
 from clinhallu_gate.records import Image
 
 #: Bytes of one file; an uncompressed image of the most pixels allowed, at 16 bits and three colours, has 240 MB.
@@ -77,7 +78,7 @@ class Intake:
             data = picture.data if picture.path is None else _bytes(picture.path)
             return self._checked(data or b"", picture.path)
         except OSError as error:
-            return Refused(f"cannot be read: {error.strerror or error}")
+            return Refused(f"cannot be read: {error.strerror or quoted(error)}")
         except Unreadable as error:
             return Refused(str(error))
 

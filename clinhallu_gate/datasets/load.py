@@ -1,6 +1,7 @@
 """From ``--data`` to instances."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -11,10 +12,12 @@ from clinhallu_gate.datasets.cache import ImageCache, default_cache
 from clinhallu_gate.datasets.dataset import DataOptions, Dataset, content_digest
 from clinhallu_gate.datasets.intake import Intake
 from clinhallu_gate.datasets.manifest import load_manifest, manifest_at
+from clinhallu_gate.datasets.patients import protect
 from clinhallu_gate.datasets.phantom.generate import phantom_instances
 from clinhallu_gate.datasets.problems import BadRows, Problem
 from clinhallu_gate.datasets.released import ALL, SETS
 from clinhallu_gate.errors import BadInput, not_one_of
+from clinhallu_gate.pseudonym import site_key
 from clinhallu_gate.records import Instance
 
 __all__ = ["NAMES", "SOURCES", "BadRows", "DataOptions", "Dataset", "Problem", "content_digest", "load_data"]
@@ -26,18 +29,18 @@ NAMES: Final = ("phantom", *SETS, ALL)
 
 
 def load_data(specs: Sequence[str], options: DataOptions | None = None) -> tuple[Dataset, ...]:
-    """Load each of ``specs`` once, in order; ``clinhallu`` is four data sets.
+    """Load each of ``specs`` once, in order; ``clinhallu`` is four data sets. Patients come under other names.
 
     Raises:
         BadInput: A name that is no data set, data that cannot be found, or two instances of one id; ``BadRows`` with
-            all that is wrong with single rows, unless so many may be left out.
+            all that is wrong with single rows, unless so many may be left out. Of patients' rows no value is told.
     """
     options = options or DataOptions()
     if options.allow_bad_rows < 0:
         raise BadInput(f"--allow-bad-rows: {options.allow_bad_rows} is not a number of rows. Valid: 0 or more.")
     parts = tuple(_parts(tuple(dict.fromkeys(_spelled_out(specs))), options))
     _refuse_bad_rows(parts, options.allow_bad_rows)
-    datasets = tuple(part.dataset for part in parts)
+    datasets = protect([part.dataset for part in parts], options.named, partial(site_key, create=True))
     _refuse_twins(datasets)
     return datasets
 

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+from clinhallu_gate.datasets.problems import quoted
+
 _ABSOLUTE: Final = re.compile(r"[/\\]|[A-Za-z]:")
 _STEPS: Final = re.compile(r"[/\\]")
 
@@ -39,5 +41,5 @@ def file_below(root: Path, name: str) -> Path:
         if not path.is_file():
             raise Misplaced("is no file")
     except (OSError, RuntimeError) as error:  # too long a name; links in a circle
-        raise Misplaced(f"cannot be found: {error}") from error
+        raise Misplaced(f"cannot be found: {quoted(error)}") from error
     return path

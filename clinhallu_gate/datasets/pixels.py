@@ -14,6 +14,8 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
+from clinhallu_gate.datasets.problems import quoted
+
 #: Above the largest detectors of mammography (some 28 megapixels); as RGB 120 MB per image in work. Models see less.
 MAX_MEGAPIXELS: Final = 40
 FORMATS: Final = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
@@ -55,7 +57,9 @@ def look(data: bytes) -> Looked:
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
         raise Unreadable(f"has far more than {MAX_MEGAPIXELS} megapixels") from None
     except _BROKEN as error:
-        raise Unreadable(f"cannot be read as an image: {error or type(error).__name__}") from error
+        raise Unreadable(
+            f"cannot be read as an image: {quoted(error) if str(error) else type(error).__name__}"
+        ) from error
 
 
 _QUIET = threading.Lock()

@@ -59,6 +59,8 @@ def _known(names: Sequence[str]) -> set[str]:
 
 
 def _refuse_columns(path: Path, columns: Sequence[str]) -> None:
+    if len(columns) > 1 and not _known(columns):  # a first row, most likely, and perhaps a patient's
+        raise BadInput(f"{path}: has no header: none of its columns is a field. Valid: {', '.join(Row.model_fields)}.")
     for name in columns:
         if name not in Row.model_fields:
             raise BadInput(not_one_of(f"{path}: column", name, Row.model_fields, noun="a field"))

@@ -191,9 +191,9 @@ class Engine:
 
     def _heed(self, fault: TransportFault, call: Call, limiter: Limiter, epoch: int) -> None:
         if not fault.retryable:
-            raise EvaluationFailed(f"the request for {call.label} was refused: {fault.error}")
+            raise EvaluationFailed(f"the request for {call.label} was refused", f": {fault.error}")
         if fault.status is None and (why := self._alive()) is not None:
-            raise EvaluationFailed(f"the model server died: {why}")
+            raise EvaluationFailed("the model server died", f": {why}")
         if _is_overrun(fault):
             limiter.overrun(epoch)
 

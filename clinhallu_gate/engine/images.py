@@ -54,9 +54,10 @@ def _encoded(image: Image, *, named: bool) -> bytes:
     try:
         data = image.read()
     except OSError as error:
-        raise EvaluationFailed(f"image {image.path or image.sha256}: cannot be read: {error}") from error
+        raise EvaluationFailed(f"image {image.sha256[:12]} cannot be read", f": {error}") from error
     if sha256(data).hexdigest() != image.sha256:
-        raise EvaluationFailed(f"image {image.path or image.sha256}: changed since the data were loaded")
+        where = f": {image.path}" if image.path else ""
+        raise EvaluationFailed(f"image {image.sha256[:12]} has changed since the data were loaded", where)
     # vLLM takes `uuid` as the image's identity in its caches and then need not hash the pixels.
     name = b',"uuid":"%b"' % image.sha256.encode() if named else b""
     url = b"data:%b;base64,%b" % (image.media_type.encode(), b64encode(data))

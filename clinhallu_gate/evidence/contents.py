@@ -11,14 +11,17 @@ from pydantic import ValidationError
 
 from clinhallu_gate.errors import GateError
 from clinhallu_gate.report.decision import FILE_NAME, DecisionDocument
+from clinhallu_gate.vocabulary import Detail
 
 DECISION: Final = FILE_NAME
 MANIFEST: Final = "manifest.json"
-#: Files that every run leaves; the server's log and the store are none of them.
+#: Files that a run leaves; the server's log and the store are none of them.
 FILES: Final = (
     *(DECISION, MANIFEST, "results.parquet", "traces.parquet", "instances.jsonl"),
     *("report.html", "summary.md"),
 )
+#: Of which these lie elsewhere, in the private folder, for patients and for redacted runs; they are not packed then.
+KEPT_APART: Final = ("traces.parquet", "instances.jsonl")
 THRESHOLDS: Final = "thresholds"
 SUMS: Final = "SHA256SUMS"
 STATEMENT: Final = "statement.json"
@@ -36,6 +39,21 @@ class Told:
 
     decision: DecisionDocument
     manifest: Mapping[str, Any]
+
+
+def files_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the files that a run with this manifest leaves in its folder."""
+    return tuple(name for name in FILES if not (is_apart(manifest) and name in KEPT_APART))
+
+
+def holds_texts(manifest: Mapping[str, Any]) -> bool:
+    """Whether files in the run's folder show texts of the data."""
+    return bool(manifest.get("report_detail", Detail.FULL) == Detail.FULL)
+
+
+def is_apart(manifest: Mapping[str, Any]) -> bool:
+    """Whether the run's texts lie apart."""
+    return manifest.get("patient_data") is True or not holds_texts(manifest)
 
 
 def told(decision: bytes, manifest: bytes) -> Told:

@@ -11,13 +11,14 @@ from clinhallu_gate.errors import BadInput, DoesNotHold
 from clinhallu_gate.evidence.container import CHUNK, Member, checksum, name_trouble, written
 from clinhallu_gate.evidence.contents import (
     DECISION,
-    FILES,
     MANIFEST,
     STATEMENT,
     SUMS,
     Told,
     Unreadable,
     disagreements,
+    files_of,
+    read_json,
     sha256,
     thresholds_name,
     told,
@@ -36,13 +37,13 @@ class Packed:
     file: Path
     files: int
     sha256: str
+    holds_texts: bool
 
     @property
     def line(self) -> str:
         """Return it as one line."""
-        return (
-            f"{self.file}: {self.files} files, SHA-256 {self.sha256}. "
-            "It holds the texts of the run: keep it as you keep the data."
+        return f"{self.file}: {self.files} files, SHA-256 {self.sha256}. " + (
+            "It holds the texts of the run: keep it as you keep the data." if self.holds_texts else "It holds no texts."
         )
 
 
@@ -71,7 +72,7 @@ def pack(run: Path, out: Path | None = None, *, thresholds: Path | None = None) 
     except (BadInput, DoesNotHold) as error:
         file.unlink()
         raise BadInput(f"{run}: was changed while it was packed ({error}).") from None
-    return Packed(file, verified.files, sha256(_chunks(file)))
+    return Packed(file, verified.files, sha256(_chunks(file)), verified.holds_texts)
 
 
 def _members(run: Path, thresholds: Path | None) -> list[Member]:
@@ -92,7 +93,8 @@ def _members(run: Path, thresholds: Path | None) -> list[Member]:
 
 def _files(run: Path) -> Iterator[tuple[str, Path]]:
     """Yield what the folder holds of the evidence, by name."""
-    for name in FILES:
+    manifest = read_json(MANIFEST, (run / MANIFEST).read_bytes()) if (run / MANIFEST).is_file() else {}
+    for name in files_of(manifest):
         if not (run / name).is_file():
             raise BadInput(f"{run}: is not the folder of a finished run (it has no {name}).")
         yield name, _no_link(run / name)

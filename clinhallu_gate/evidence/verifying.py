@@ -11,6 +11,7 @@ from clinhallu_gate.evidence.container import Member, Place, checksum, places, w
 from clinhallu_gate.evidence.contents import (
     DECISION,
     FILES,
+    KEPT_APART,
     LARGEST_TEXT,
     MANIFEST,
     STATEMENT,
@@ -18,6 +19,8 @@ from clinhallu_gate.evidence.contents import (
     Told,
     Unreadable,
     disagreements,
+    files_of,
+    holds_texts,
     read_json,
     sha256,
     thresholds_name,
@@ -41,6 +44,7 @@ class Verified:
     instances: int
     files: int
     """Without the statement and the list of digests."""
+    holds_texts: bool = True
 
     @property
     def line(self) -> str:
@@ -75,8 +79,11 @@ class _Archive:
 
     def verified(self) -> Verified:
         """Return what it is of; each step rests on those before it."""
-        self._demand([f"{name}: is missing" for name in (*FILES, STATEMENT, SUMS) if name not in self._places])
+        wanted = tuple(name for name in FILES if name not in KEPT_APART)
+        self._demand([f"{name}: is missing" for name in (*wanted, STATEMENT, SUMS) if name not in self._places])
         try:
+            manifest = read_json(MANIFEST, self._content(MANIFEST))
+            self._demand([f"{name}: is missing" for name in files_of(manifest) if name not in self._places])
             digests = self._checked_digests()
             run = told(self._content(DECISION), self._content(MANIFEST))
             self._demand(list(_additions(run, digests)))
@@ -87,7 +94,13 @@ class _Archive:
         self._demand(list(self._changed_bytes()))
         decided = run.decision
         word = decided.decision or f"no decision (exit status {decided.exit_status})"
-        return Verified(decided.model, str(word), sum(one.instances for one in decided.datasets), len(digests))
+        return Verified(
+            decided.model,
+            str(word),
+            sum(one.instances for one in decided.datasets),
+            len(digests),
+            holds_texts(manifest),
+        )
 
     def _demand(self, faults: Sequence[str]) -> None:
         if faults:
@@ -149,7 +162,7 @@ def _unlike(found: Mapping[str, str], listed: Mapping[str, str], source: str) ->
 
 def _additions(run: Told, digests: Mapping[str, str]) -> Iterator[str]:
     """Yield files that are no part of the evidence of any run."""
-    known = {*FILES, thresholds_name(run.decision)}
+    known = {*files_of(run.manifest), thresholds_name(run.decision)}
     for name in digests:
         if name not in known and not name.startswith(f"{ASSETS}/"):
             yield f"{name}: is no evidence of a run"

@@ -76,13 +76,13 @@ class HostedServer:
             EvaluationFailed: It ended, or did not answer in time (it is stopped then); with the end of its log.
         """
         while not self._answers():
-            if death := self.dead():
+            if (status := self._owned.poll()) is not None:
                 self.stop()
-                raise EvaluationFailed(death)
+                raise EvaluationFailed(self._ended_with(status), self._log_end())
             if monotonic() - self._started > self._timeout_s:
                 self.stop()
                 raise EvaluationFailed(
-                    f"The server of {self.model} did not answer within {self._timeout_s:g} s.{self._log_end()}"
+                    f"The server of {self.model} did not answer within {self._timeout_s:g} s.", self._log_end()
                 )
             sleep(_POLL_S)
         return self
@@ -92,7 +92,10 @@ class HostedServer:
         status = self._owned.poll()
         if status is None:
             return None
-        return f"The server of {self.model} ended with status {status}.{self._log_end()}"
+        return f"{self._ended_with(status)}{self._log_end()}"
+
+    def _ended_with(self, status: int) -> str:
+        return f"The server of {self.model} ended with status {status}."
 
     def stop(self) -> None:
         """End the server and everything it started; returns when nothing is left. Harmless when repeated."""
@@ -179,7 +182,7 @@ def _own(command: Sequence[str], *, state: Path, log_path: Path, env: dict[str, 
     log_path.parent.mkdir(parents=True, exist_ok=True)
     script = [sys.executable, "-I", supervisor.__file__]
     options = ["--owner", str(os.getpid()), "--state", str(state), "--grace", str(_GRACE_S), "--"]
-    with log_path.open("ab") as log:
+    with open(log_path, "ab", opener=_for_owner) as log:
         return subprocess.Popen(  # noqa: S603 - our own script, and the command it is to own
             [*script, *options, *command],
             stdin=subprocess.PIPE,
@@ -188,6 +191,11 @@ def _own(command: Sequence[str], *, state: Path, log_path: Path, env: dict[str, 
             env=env,
             start_new_session=True,
         )
+
+
+def _for_owner(path: str, flags: int) -> int:
+    """Open a file that only its owner may read: a log may quote prompts."""
+    return os.open(path, flags, 0o600)
 
 
 def _free_port() -> int:

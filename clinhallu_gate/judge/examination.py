@@ -65,6 +65,11 @@ class Examination(Record):
     stages: tuple[StageExamination, ...]
 
     @property
+    def unquoted(self) -> "Examination":
+        """Return it without the words of the judge or of its server, which may repeat those of the data."""
+        return self.model_copy(update={"without_verdict": tuple(s.partition(":")[0] for s in self.without_verdict)})
+
+    @property
     def answered(self) -> bool:
         """Whether the judge gave a single verdict; without one nothing is known of its judgement."""
         return any(rate.n for stage in self.stages for rate in (stage.sensitivity, stage.specificity, stage.unchanged))

@@ -69,9 +69,10 @@ def load_label_file(path: Path, known: Iterable[Instance]) -> LabelFile:
         known: The instances of the data.
 
     Raises:
-        BadInput: What cannot be used, with the line of each row.
+        BadInput: What cannot be used, with the line of each row; beside patients' data without its values.
     """
-    names = _names(known)
+    listed = tuple(known)
+    names, patients = _names(listed), any(instance.phi for instance in listed)
     lines: dict[tuple[str, Reading], int] = {}
     found: list[_Read] = []
     wrong: list[str] = []
@@ -81,7 +82,7 @@ def load_label_file(path: Path, known: Iterable[Instance]) -> LabelFile:
             _refuse_twin(read, lines)
             _refuse_other_sample(read, found)
         except BadInput as error:
-            wrong.append(f"line {line}: {error}")
+            wrong.append(f"line {line}: {_without_value(error) if patients else error}")
             continue
         lines[_key(read)] = line
         found.append(read)
@@ -96,6 +97,11 @@ def load_label_file(path: Path, known: Iterable[Instance]) -> LabelFile:
         sample=found[0].sample,
         rows=tuple(read.row for read in found) if found[0].sample is not None else (),
     )
+
+
+def _without_value(error: BadInput) -> str:
+    """Say no more than the column: the value may be what a patient is called elsewhere."""
+    return f"{str(error).partition(':')[0]}: cannot be used (instances of patients are named by their pseudonyms)."
 
 
 class _Read(Record):
@@ -158,8 +164,9 @@ def _delimiter(file: IO[str]) -> str:
 
 def _check_header(path: Path, names: Sequence[str]) -> None:
     sheet = SAMPLE in names
+    named = any(name in _COLUMNS for name in names)  # or it is a first row, whose values are nobody's business
     for name in names:
-        if name not in _COLUMNS and not sheet:
+        if named and name not in _COLUMNS and not sheet:
             raise BadInput(f"{path}:1: {not_one_of('header', name, _COLUMNS, noun='a column')}")
     if missing := [name for name in _REQUIRED if name not in names]:
         raise BadInput(f"{path}:1: header: is missing {', '.join(missing)}. Valid: {', '.join(_COLUMNS)}.")

@@ -165,9 +165,10 @@ def review_samples(labels: LabelFile, results: Results, seed: str) -> Mapping[Re
     if labels.sample is None:
         reason = "the labels have no column sample, so nothing says that they are a random sample"
         return dict.fromkeys(readings, NoSample(reason))
+    said = "" if any(instance.phi for instance in results.instances) else f" {labels.sample!r}"
     n = _size(labels.sample)
     if n is None or not 1 <= n <= len(results.instances):
-        return dict.fromkeys(readings, NoSample(f"sample: {labels.sample!r} names no sample of this run"))
+        return dict.fromkeys(readings, NoSample(f"sample:{said} names no sample of this run"))
     uids = draw(results.instances, seed, n)
     rows: dict[Reading, dict[str, SheetRow]] = {reading: {} for reading in readings}
     for row in labels.rows:
@@ -178,7 +179,7 @@ def review_samples(labels: LabelFile, results: Results, seed: str) -> Mapping[Re
     parts = [part for reading in readings for part in reviewed(results, uids, reading)]
     if token(seed, n, parts) == labels.sample:
         return found
-    return dict.fromkeys(readings, NoSample(f"sample: {labels.sample!r} is of other results than those of this run"))
+    return dict.fromkeys(readings, NoSample(f"sample:{said} is of other results than those of this run"))
 
 
 def _size(sample: str) -> int | None:

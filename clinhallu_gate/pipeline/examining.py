@@ -39,7 +39,9 @@ def demand_fit(name: str, examination: Examination) -> None:
     if examination.fit:
         return
     lacking = examination.without_verdict[:1]
-    if not examination.answered:
-        why = lacking or examination.reasons
-        raise EvaluationFailed(f"the judge {name} could not be examined: {'; '.join(why)}")
-    raise EvaluationFailed(f"the judge {name} is unfit: {'; '.join((*examination.reasons, *lacking))}")
+    if not examination.answered and lacking:
+        raise EvaluationFailed(f"the judge {name} could not be examined", f": {lacking[0]}")
+    word = "is unfit" if examination.answered else "could not be examined"
+    raise EvaluationFailed(
+        f"the judge {name} {word}: {'; '.join(examination.reasons)}", "".join(f"; {s}" for s in lacking)
+    )

@@ -1,5 +1,6 @@
-"""The run folder: manifest first, then decision, results, report and summary."""
+"""The run folder: manifest first, then decision, results, report and summary; and what is kept beside it."""
 
+import csv
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,8 +18,9 @@ from clinhallu_gate.pipeline.asked import Asked
 from clinhallu_gate.pipeline.manifest import Manifest, machine, manifest_of, versions
 from clinhallu_gate.pipeline.placing import placement_of
 from clinhallu_gate.pipeline.prepare import Prepared
-from clinhallu_gate.pipeline.run import Run, utc_now
+from clinhallu_gate.pipeline.run import FAILURE_FILE, Run, utc_now
 from clinhallu_gate.pipeline.stopping import asked_of
+from clinhallu_gate.private import for_owner_alone, make_private, private_folder
 from clinhallu_gate.records import Instance, Judged, Reading, Verdict
 from clinhallu_gate.report import decision
 from clinhallu_gate.report.cases import case_views
@@ -30,8 +32,11 @@ from clinhallu_gate.report.summary import summary_markdown
 from clinhallu_gate.report.view import report_view
 from clinhallu_gate.results import Results, TraceOf
 from clinhallu_gate.scoring import paper_scoring, strict_scoring
-from clinhallu_gate.tree.evidence import About, about_tree, write_evidence
+from clinhallu_gate.tree.evidence import INSTANCES_FILE, TRACES_FILE, About, about_tree, write_evidence
+from clinhallu_gate.vocabulary import Detail
 
+RESULTS_FILE: Final = "results.parquet"
+IDS_FILE: Final = "ids.csv"
 #: Rows that were left out are named in the report up to this number.
 _NAMED: Final = 10
 #: Columns of ``results.parquet``: one row per instance, arm, part and repeat; ``baseline`` is what the release in use
@@ -58,9 +63,25 @@ def begin_folder(prepared: Prepared) -> None:
         raise BadInput(f"--run-dir: {folder} holds a run already; name another folder, or none.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_manifest(folder, manifest_of(prepared, started=utc_now()))
+        if prepared.patient_data:
+            make_private(folder)
+        if prepared.confidential:
+            make_private(prepared.kept_dir)
+        with for_owner_alone(wanted=prepared.patient_data):
+            _write_manifest(folder, manifest_of(prepared, started=utc_now()))
+            _write_aliases(prepared)
     except OSError as error:
         raise BadInput(f"--run-dir: {folder} cannot be written: {error.strerror or error}.") from None
+
+
+def _write_aliases(prepared: Prepared) -> None:
+    """Write what the pseudonyms of patients stand for, so that the site can look a finding up."""
+    aliases = [alias for dataset in prepared.datasets for alias in dataset.aliases]
+    if aliases:
+        with (prepared.kept_dir / IDS_FILE).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(("pseudonym", "what", "original"))
+            writer.writerows(dict.fromkeys(aliases))
 
 
 def _holds_a_result(folder: Path) -> bool:
@@ -72,22 +93,44 @@ def _holds_a_result(folder: Path) -> bool:
 
 
 def write_folder(run: Run) -> ReportView:
-    """Write everything that the run leaves; return what people are shown of it."""
-    folder = run.prepared.run_dir
-    decided = decision_of(run)
-    view = report_view(decided, run.results, _context(run), run.pictures)
-    pq.write_table(results_table(run.results), folder / "results.parquet")
-    rows = {dataset.name: dataset.rows for dataset in run.prepared.datasets if dataset.rows}
-    write_evidence(folder, run.results, rows, _about(run.prepared))
+    """Write everything that the run leaves; return what people are shown of it in the terminal."""
+    prepared = run.prepared
+    with for_owner_alone(wanted=prepared.confidential):
+        _write_kept(run)
+    with for_owner_alone(wanted=prepared.patient_data):
+        view = _write_documents(run)
+    if step_summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        _append(Path(step_summary), summary_markdown(view))
+    return view
+
+
+def _write_kept(run: Run) -> None:
+    """Write what holds the texts: beside the run folder if that is to hold none."""
+    prepared, folder = run.prepared, run.prepared.kept_dir
+    for name in (RESULTS_FILE, TRACES_FILE, INSTANCES_FILE, FAILURE_FILE):  # of a run that was not completed there
+        (private_folder(prepared.run_dir) / name).unlink(missing_ok=True)
+    rows = {dataset.name: dataset.rows for dataset in prepared.datasets if dataset.rows}
+    write_evidence(folder, run.results, rows, _about(prepared))
+    if prepared.detail is not Detail.FULL:
+        pq.write_table(results_table(run.results), folder / RESULTS_FILE)
+    if run.failure != run.failure_in_full:
+        (folder / FAILURE_FILE).write_text(f"{run.failure_in_full}\n", "utf-8")
+
+
+def _write_documents(run: Run) -> ReportView:
+    """Write the run folder, in as much detail as is wanted; summary and terminal show no patient's text in any."""
+    folder, results = run.prepared.run_dir, run.told
+    decided, context = decision_of(run, results), _context(run)
+    view = report_view(decided, results, context, run.pictures)
+    pq.write_table(results_table(results), folder / RESULTS_FILE)
     _write_manifest(folder, manifest_of(run.prepared, started=run.started, run=run))
-    write_report(folder, view, case_views(run.results, run.pictures))
-    summary = summary_markdown(view)
-    (folder / "summary.md").write_text(summary, "utf-8")
+    write_report(folder, view, case_views(results, run.pictures))
+    if run.prepared.confidential and context.detail is Detail.FULL:
+        view = report_view(decided, run.shown, context.model_copy(update={"detail": Detail.REDACTED}))
+    (folder / "summary.md").write_text(summary_markdown(view), "utf-8")
     part = folder / f".{decision.FILE_NAME}"
     part.write_bytes(decided.to_json())
     part.replace(folder / decision.FILE_NAME)  # last, and whole: a folder that holds it holds all
-    if step_summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        _append(Path(step_summary), summary)
     return view
 
 
@@ -107,8 +150,8 @@ def _append(step_summary: Path, summary: str) -> None:
         sys.stderr.write(f"$GITHUB_STEP_SUMMARY: {step_summary} cannot be written: {error.strerror}\n")
 
 
-def decision_of(run: Run) -> decision.DecisionDocument:
-    """Return the run's ``decision.json``."""
+def decision_of(run: Run, results: Results | None = None) -> decision.DecisionDocument:
+    """Return the run's ``decision.json``; it follows from results without texts as well."""
     prepared = run.prepared
     return decision.build(
         run.release,
@@ -121,26 +164,28 @@ def decision_of(run: Run) -> decision.DecisionDocument:
         thresholds=decision.FileDigest(file=prepared.thresholds.file, sha256=prepared.thresholds.sha256),
         datasets=[decision.DatasetDigest(**dict(source)) for source in _sources(prepared)],
         baseline=str(prepared.options.baseline) if prepared.options.baseline else None,
-        found=_beside(run),
+        found=_beside(run, results or run.results),
     )
 
 
-def _beside(run: Run) -> decision.Beside:
+def _beside(run: Run, results: Results) -> decision.Beside:
     """Return what was found beside the gates; without gates a part was asked, by a judge that had to show nothing."""
-    labels = run.prepared.labels
-    agreed = agreement(labels.labels, run.results.verdict) if labels and labels.labels else None
+    labels, examination = run.prepared.labels, run.examination
+    if examination is not None and run.prepared.confidential:
+        examination = examination.unquoted
+    agreed = agreement(labels.labels, results.verdict) if labels and labels.labels else None
     stopped, repeats = _stopped(run), run.prepared.options.repeats
     if run.failure or not run.selected:
-        return decision.Beside(examination=run.examination, agreement=agreed, early_stop=stopped, repeats=repeats)
+        return decision.Beside(examination=examination, agreement=agreed, early_stop=stopped, repeats=repeats)
     return decision.Beside(
-        scorings=_scorings(run),
+        scorings={} if run.skipped else _scorings(results),
         repeats=repeats,
         early_stop=stopped,
-        noise=noise_of(run.results, repeats),
+        noise=noise_of(results, repeats),
         recorded=run.prepared.recorded is not None,
-        examination=run.examination,
+        examination=examination,
         agreement=agreed,
-        placement=placement_of(run.prepared, run.results),
+        placement=placement_of(run.prepared, results),
     )
 
 
@@ -150,11 +195,9 @@ def _stopped(run: Run) -> decision.Stopped | None:
     return decision.Stopped(seed=run.prepared.order_seed, asked=asked_of(run.results), of=run.stopping.planned)
 
 
-def _scorings(run: Run) -> dict[str, Any]:
-    """Return both scorings; none of a part that was stopped at a good moment, as its means are no estimates."""
-    if run.skipped:
-        return {}
-    return {"paper": paper_scoring(run.results).as_dict(), "strict": strict_scoring(run.results).as_dict()}
+def _scorings(results: Results) -> dict[str, Any]:
+    """Return both scorings; none are made of a part, stopped at a good moment, as its means are no estimates."""
+    return {"paper": paper_scoring(results).as_dict(), "strict": strict_scoring(results).as_dict()}
 
 
 def _context(run: Run) -> RunContext:
@@ -179,6 +222,7 @@ def _context(run: Run) -> RunContext:
         rationale={spec.id: spec.rationale for spec in prepared.gates if spec.rationale},
         partial=not prepared.complete,
         not_selected=tuple(spec.id for spec in prepared.gates if spec.blocking and spec.id not in selected),
+        detail=prepared.detail,
         failure=run.failure or None,
         recorded=prepared.recorded is not None,
     )
@@ -203,7 +247,17 @@ def _notes(prepared: Prepared) -> list[str]:
         *_, last = prepared.earlier
         many = f"{len(prepared.earlier)} earlier runs, the last" if len(prepared.earlier) > 1 else "an earlier run,"
         notes.append(f"this model was held against these data before: {many} {last}")
-    return [*notes, *_notes_on_rows(prepared), *_notes_on_judge(prepared)]
+    return [*notes, *_notes_on_detail(prepared), *_notes_on_rows(prepared), *_notes_on_judge(prepared)]
+
+
+def _notes_on_detail(prepared: Prepared) -> Iterator[str]:
+    """Say what is not shown, and where it lies."""
+    if prepared.detail is not Detail.FULL:
+        patients = "; patients bear pseudonyms" if prepared.patient_data else ""
+        yield f"--report-detail {prepared.detail}: no text and no image of the data is shown{patients}"
+    if prepared.patient_data:
+        where = prepared.options.short(prepared.kept_dir)
+        yield f"patient data: replies, images and what the pseudonyms stand for are in {where}; it stays with the site"
 
 
 def _notes_on_stop(run: Run) -> Iterator[str]:

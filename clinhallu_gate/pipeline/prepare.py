@@ -15,9 +15,10 @@ from clinhallu_gate.config.thresholds import (
     demand_tags,
     expand,
     load_thresholds,
+    named_groups,
 )
 from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data
-from clinhallu_gate.errors import BadInput
+from clinhallu_gate.errors import BadInput, not_one_of
 from clinhallu_gate.gate.decide import Rules, count_blocking
 from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.gate.metrics import VerdictOf
@@ -29,9 +30,11 @@ from clinhallu_gate.pipeline.baseline import JudgedBy, baseline_verdicts, check_
 from clinhallu_gate.pipeline.earlier import earlier_runs
 from clinhallu_gate.pipeline.options import RunOptions
 from clinhallu_gate.pipeline.recorded import Recorded, lay_over, recorded_data, recorded_model
+from clinhallu_gate.private import private_folder
 from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.protocol.spec import Protocol
 from clinhallu_gate.records import Instance
+from clinhallu_gate.vocabulary import Detail
 
 DEFAULT_THRESHOLDS: Final = "thresholds/default.yaml"
 
@@ -135,13 +138,30 @@ class Prepared:
         """Whether any instance is of a patient."""
         return any(instance.phi for instance in self.instances)
 
-    def store_of(self, asked: Asked) -> Path:
-        """Return where a model's replies are kept: shared by runs if its identity lasts, else in the run's own folder.
+    @property
+    def detail(self) -> Detail:
+        """How much of the data the run's documents show; by default all of public data, and no word of patients'."""
+        if self.options.report_detail is not None:
+            return Detail(self.options.report_detail)
+        return Detail.REDACTED if self.patient_data else Detail.FULL
 
-        What is said of patients stays in the run's folder too.
+    @property
+    def confidential(self) -> bool:
+        """Whether texts and pixels lie apart, and neither terminal nor test reports nor summary may hold any."""
+        return self.patient_data or self.detail is not Detail.FULL
+
+    @property
+    def kept_dir(self) -> Path:
+        """Where the run keeps what holds texts and pixels: its own folder, or the private one beside it."""
+        return private_folder(self.run_dir) if self.confidential else self.run_dir
+
+    def store_of(self, asked: Asked) -> Path:
+        """Return where a model's replies are kept: shared by runs if its identity lasts, else with the run's texts.
+
+        What is said of patients stays there too.
         """
         if not asked.identity.lasting or self.patient_data:
-            return self.run_dir / "store.sqlite"
+            return self.kept_dir / "store.sqlite"
         return self.options.store or self.options.root / "reports" / "store.sqlite"
 
 
@@ -150,6 +170,7 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
 
     With ``look_only`` (to collect tests and run none) no server and no hub is asked who the model is.
     """
+    _check_words(options)
     _check_numbers(options)
     protocol = load_protocol(options.protocol, options.prompt_pack)
     model = _recorded_model(options) if options.from_results else asked_model(options, look_only=look_only)
@@ -160,9 +181,16 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
     run_dir = options.run_dir or _run_dir(options.root, entry.name)
     datasets = load_data(
         options.data or _data_of(options, entry) or _no_data(),
-        DataOptions(_data_root(options), options.allow_bad_rows, private_cache=run_dir / "images"),
+        DataOptions(
+            _data_root(options),
+            options.allow_bad_rows,
+            private_cache=private_folder(run_dir),
+            named=named_groups(thresholds),
+        ),
     )
     everything = [instance for dataset in datasets for instance in dataset.instances]
+    if options.from_results and any(instance.phi for instance in everything):
+        raise BadInput("--from-results: not possible with patient data (phi), whose ids are pseudonyms here.")
     seed = hashlib.sha256(":".join(sorted(dataset.sha256 for dataset in datasets)).encode()).hexdigest()
     demand_tags(thresholds, (tag for instance in everything for tag in instance.tags))
     instances = _limited(everything, options.limit, seed)
@@ -201,6 +229,11 @@ def _thresholds(options: RunOptions, entry: ModelEntry) -> Thresholds:
     if options.baseline is not None and options.limit is not None:
         raise BadInput("--limit: not possible beside --baseline, as the two runs would hold different instances.")
     return thresholds
+
+
+def _check_words(options: RunOptions) -> None:
+    if options.report_detail is not None and options.report_detail not in list(Detail):
+        raise BadInput(not_one_of("--report-detail", options.report_detail, Detail, noun="a level of detail"))
 
 
 def _check_numbers(options: RunOptions) -> None:

@@ -13,11 +13,12 @@ import pyarrow.parquet as pq
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.judge.labels import SAMPLE, TEXT_SHA256
 from clinhallu_gate.judge.review import NotReviewable, Reviewed, draw, review_seed, reviewed, sought, token
+from clinhallu_gate.private import kept
 from clinhallu_gate.records import Instance, Reading
 from clinhallu_gate.report.decision import FILE_NAME, DecisionDocument, load
 from clinhallu_gate.report.visible import visible
 from clinhallu_gate.results import Results
-from clinhallu_gate.tree.evidence import Entry, read_evidence
+from clinhallu_gate.tree.evidence import INSTANCES_FILE, Entry, read_evidence
 from clinhallu_gate.tree.rows import gold_text
 from clinhallu_gate.vocabulary import ANSWER, Arm, Part, QuestionType, Stage
 
@@ -65,7 +66,7 @@ def write_sheet(run: Path, n: int, out: Path | None = None) -> Sheet:
     Args:
         run: Folder of the run.
         n: Size of the sample, from 1 to the number of instances; a larger one extends a smaller one.
-        out: The file; by default ``review-N.csv`` in the run's folder. Only its owner may read it.
+        out: The file; by default ``review-N.csv`` where the run keeps its texts. Only its owner may read it.
 
     Raises:
         BadInput: The run was not completed, was stopped early or keeps no texts; ``n`` is not such a number; the file
@@ -92,7 +93,7 @@ def write_sheet(run: Path, n: int, out: Path | None = None) -> Sheet:
     sample = token(seed, n, parts)
     place = {uid: number for number, uid in enumerate(uids)}
     shown.sort(key=lambda part: place[part.uid])
-    file = out or run / f"review-{n}.csv"
+    file = out or kept(run, INSTANCES_FILE).with_name(f"review-{n}.csv")
     _write(file, [_row(part, entries[part.uid], sample) for part in shown])
     return Sheet(
         file=file,
@@ -123,7 +124,7 @@ def _completed(run: Path) -> DecisionDocument:
 def _results(run: Path, entries: Mapping[str, Entry]) -> Results:
     """Return the verdicts and texts of a run, on instances without their images."""
     try:
-        rows = pq.read_table(run / "results.parquet", columns=_SAID).to_pylist()
+        rows = pq.read_table(kept(run, "results.parquet"), columns=_SAID).to_pylist()
         by_uid = {f"{row['dataset']}/{row['id']}": row for row in rows}
         if missing := [uid for uid in entries if uid not in by_uid]:
             raise BadInput(

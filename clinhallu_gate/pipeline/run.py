@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from clinhallu_gate.config.thresholds import MEAN, GateSpec
 from clinhallu_gate.errors import BadInput, EvaluationFailed
@@ -24,9 +25,13 @@ from clinhallu_gate.pipeline.plan import Plan
 from clinhallu_gate.pipeline.prepare import Prepared
 from clinhallu_gate.pipeline.stopping import Stopping
 from clinhallu_gate.records import Reading
+from clinhallu_gate.redaction import redacted
 from clinhallu_gate.report.pictures import ASSETS, PICTURES, Pictures
 from clinhallu_gate.results import Results
-from clinhallu_gate.vocabulary import Decision
+from clinhallu_gate.vocabulary import Decision, Detail
+
+FAILURE_FILE: Final = "failure.txt"
+"""In the private folder: why a run was not completed, with what was said by others."""
 
 
 @dataclass(slots=True)
@@ -72,7 +77,8 @@ class Run:
     selected: tuple[GateSpec, ...] = ()
     gates: tuple[GateResult, ...] = ()
     failure: str = ""
-    """Why the evaluation could not be completed; empty if it was."""
+    """Why the evaluation could not be completed; empty if it was. Of confidential data it quotes nobody."""
+    failure_in_full: str = ""
     started: str = ""
     finished: str = ""
 
@@ -80,7 +86,7 @@ class Run:
         recorded = self.prepared.recorded
         self.results = recorded.results if recorded is not None else Results(self.prepared.instances)
         self.hosts = hosts_of(self.prepared)
-        self.pictures = Pictures(self.prepared.run_dir / ASSETS / PICTURES)
+        self.pictures = Pictures(self.prepared.run_dir / ASSETS / PICTURES, for_owner_alone=self.prepared.patient_data)
 
     # --- evaluate --------------------------------------------------------------------------------------------------
 
@@ -97,7 +103,7 @@ class Run:
 
         tell = Listeners(_each(self.tally.add, self._draw, emit), _each(self.judge_tally.add, emit))
         self.stopping = self._stopping() if gates and self.prepared.early_stop else None
-        if self.prepared.recorded is not None:
+        if self.prepared.recorded is not None and self.prepared.detail is Detail.FULL:
             self.pictures.begin(image for instance in self.prepared.instances for image in instance.images)
         asking = Asking(plan, self.prepared, self.results, hosts=self.hosts, tell=tell, stopping=self.stopping)
         try:
@@ -107,12 +113,12 @@ class Run:
             self._hold_against_baseline()
             self.gates = self._decide()
         except EvaluationFailed as error:
-            self._fail(str(error))
+            self._fail(error)
         except BaseExceptionGroup as group:
             causes, others = group.split(EvaluationFailed)
             if causes is None or others is not None:
                 raise
-            self._fail(str(_first(causes)))
+            self._fail(_first(causes))
         self.finished = utc_now()
 
     def _examined(self, examination: Examination) -> None:
@@ -120,7 +126,7 @@ class Run:
 
     def _draw(self, event: Event) -> None:
         """Draw the images of an instance for the report while its traces are written."""
-        if isinstance(event, InstanceBegan):
+        if isinstance(event, InstanceBegan) and self.prepared.detail is Detail.FULL:
             self.pictures.begin(event.instance.images)
 
     # --- decide ----------------------------------------------------------------------------------------------------
@@ -178,10 +184,23 @@ class Run:
         reason = f"{self.prepared.unsampled} strata have no instance under --limit, so this is not the mean over all"
         return gate.model_copy(update={"decision": Decision.INCONCLUSIVE, "reason": f"{gate.reason}; {reason}"})
 
-    def _fail(self, why: str) -> None:
-        self.failure = why
-        reason = f"the evaluation was not completed: {why}"
+    def _fail(self, error: EvaluationFailed) -> None:
+        self.failure = self.failure_in_full = str(error)
+        if self.prepared.confidential and error.message != self.failure:
+            where = self.prepared.options.short(self.prepared.kept_dir / FAILURE_FILE)
+            self.failure = f"{error.message} (what was said of it is in {where})"
+        reason = f"the evaluation was not completed: {self.failure}"
         self.gates = tuple(gate_result(spec, None, reason) for spec in self.selected)
+
+    @property
+    def told(self) -> Results:
+        """What was found as the run's documents may show it."""
+        return self.results if self.prepared.detail is Detail.FULL else redacted(self.results)
+
+    @property
+    def shown(self) -> Results:
+        """What was found as terminal, test reports and summary may show it."""
+        return redacted(self.results) if self.prepared.confidential else self.results
 
     @property
     def release(self) -> Release:
@@ -204,8 +223,8 @@ class Run:
 def hosts_of(prepared: Prepared) -> Hosts:
     """Return what hosts model and judge, nothing started yet."""
     return Hosts(
-        _host_of(prepared.model, prepared.run_dir / "server.log"),
-        _host_of(prepared.judge_model, prepared.run_dir / "judge-server.log"),
+        _host_of(prepared.model, prepared.kept_dir / "server.log"),
+        _host_of(prepared.judge_model, prepared.kept_dir / "judge-server.log"),
     )
 
 
@@ -221,8 +240,9 @@ def _each(*listeners: Listener) -> Listener:
     return told
 
 
-def _first(group: BaseException) -> BaseException:
-    return _first(group.exceptions[0]) if isinstance(group, BaseExceptionGroup) else group
+def _first(group: BaseExceptionGroup[EvaluationFailed]) -> EvaluationFailed:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def utc_now() -> str:

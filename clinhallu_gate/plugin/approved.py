@@ -17,7 +17,6 @@ from syrupy.types import PropertyFilter, PropertyMatcher, SerializableData, Snap
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.plugin.approved_file import Words, demand_writable, line_of, read_approved, shown, write_approved
 from clinhallu_gate.plugin.handles import Lookup
-from clinhallu_gate.pseudonym import pseudonym, site_key
 from clinhallu_gate.records import Failed, Judged, NotAsked, Unjudged, Verdict
 from clinhallu_gate.results import HEADLINE_READINGS
 from clinhallu_gate.vocabulary import NotAskedReason
@@ -64,9 +63,8 @@ class ApprovedHandle:
 
     @property
     def key(self) -> str:
-        """Id of the instance in the approved file: its own, or what stands for it if it is a patient's."""
-        instance = self.lookup().instances[self.uid]
-        return pseudonym(self.uid, site_key()) if instance.phi else instance.id
+        """Id of the instance in the approved file; a patient's is a pseudonym since the data were loaded."""
+        return self.lookup().instances[self.uid].id
 
     @property
     def now(self) -> "Now":
@@ -224,15 +222,24 @@ def _handle(test_location: PyTestLocation) -> ApprovedHandle:
     return handle
 
 
-def demand_approvable(files: Iterable[Path], approving: Approving, *, has_workers: bool, patient_data: bool) -> None:
-    """Raise ``BadInput`` for what would spoil a comparison or an approval, before anything is asked."""
+def demand_approvable(
+    files: Iterable[Path], approving: Approving, *, has_workers: bool, patients: frozenset[str] = frozenset()
+) -> None:
+    """Raise ``BadInput`` for what would spoil a comparison or an approval, before anything is asked.
+
+    Args:
+        files: Of approved verdicts.
+        approving: What the session writes to them.
+        has_workers: Whether xdist's workers run the tests.
+        patients: Ids of all patients' instances; under another site key they are others than those that were approved.
+    """
     if approving is not Approving.NOTHING and has_workers:
         raise BadInput(
             "--snapshot-update: not possible with workers, as what one that dies has approved is lost. Leave out -n."
         )
     for file in files:
-        read_approved(file)
+        approved = read_approved(file)
+        if patients and approved and not patients & approved.keys():
+            raise BadInput(f"{shown(file)}: holds none of these patients. Was it approved under another site key?")
         if approving is not Approving.NOTHING:
             demand_writable(file)
-    if patient_data:
-        site_key(create=approving is not Approving.NOTHING)

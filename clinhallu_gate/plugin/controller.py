@@ -1,8 +1,10 @@
 """The state where a run is prepared, evaluated and decided: without xdist, or in its controller."""
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -22,6 +24,7 @@ from clinhallu_gate.plugin.options import run_options
 from clinhallu_gate.plugin.progress import Progress
 from clinhallu_gate.plugin.terminal import write_summary
 from clinhallu_gate.plugin.view import RunView
+from clinhallu_gate.private import make_private
 from clinhallu_gate.records import Instance
 from clinhallu_gate.report.model import ReportView
 
@@ -95,15 +98,15 @@ class ControllerState:
             raise BadInput(NO_MODEL)
         if self.prepared is not None:
             _demand_tests(selection)
-            self._demand_approvable(selection, patient_data=self.prepared.patient_data)
+            self._demand_approvable(selection, self.prepared)
 
-    def _demand_approvable(self, selection: Selection, *, patient_data: bool) -> None:
+    def _demand_approvable(self, selection: Selection, prepared: Prepared) -> None:
         if selection.approved and not self._config.option.collectonly:
             demand_approvable(
                 selection.approved,
                 Approving.of(self._config),
                 has_workers=self.has_workers,
-                patient_data=patient_data,
+                patients=frozenset(i.id for dataset in prepared.datasets for i in dataset.instances if i.phi),
             )
 
     # --- evaluate --------------------------------------------------------------------------------------------------
@@ -111,7 +114,11 @@ class ControllerState:
     @cached_property
     def exchange(self) -> Exchange:
         """The folder shared with workers; made when the first of them is configured."""
-        return Exchange()
+        if self.prepared is None or not self.prepared.confidential:
+            return Exchange()
+        folder = self.prepared.kept_dir
+        make_private(folder)
+        return Exchange(Path(tempfile.mkdtemp(prefix="exchange-", dir=folder)))
 
     def exchange_folder(self) -> str:
         """Return the folder for a worker, with the data laid out in it."""
@@ -155,14 +162,16 @@ class ControllerState:
 
     @cached_property
     def view(self) -> RunView:
-        """What was found, as tests see it."""
+        """What was found, as tests see it: of confidential data no word, as a failed test prints what it was given."""
         if self.run is None:
             raise BadInput(NOTHING)
-        results = self.run.results
+        results, examination = self.run.shown, self.run.examination
+        if self.run.prepared.confidential and examination is not None:
+            examination = examination.unquoted
         verdicts = {uid: found.verdicts for uid, found in results.found.items()}
         gates = {gate.id: gate for gate in decision_of(self.run).gates}  # without rates if the run was not completed
         exploratory = self.run.prepared.options.no_decision
-        return RunView(verdicts, gates, results.by_uid, exploratory, self.run.examination)
+        return RunView(verdicts, gates, results.by_uid, exploratory, examination)
 
     def server(self) -> ServerAddress:
         """Return the session's model server, starting it if evaluation did not need it."""

@@ -53,7 +53,7 @@ class VerdictHandle:
         if isinstance(verdict, Failed):
             self._count_against(f"failed: {verdict.reason}{_detail(verdict.detail)}")
         elif isinstance(verdict, Judged) and verdict.bad:
-            self._count_against(f"{verdict.outcome}: {verdict.reason}")
+            self._count_against(f"{verdict.outcome}: {verdict.reason}" if verdict.reason else str(verdict.outcome))
 
     def _count_against(self, why: str) -> None:
         outcome: Any = pytest.fail.Exception if self.strict else pytest.xfail.Exception

@@ -88,6 +88,11 @@ def _add_decision(group: pytest.OptionGroup) -> None:
     )
     group.addoption("--strict-instances", action="store_true", help="a hallucinated instance fails its own test")
     group.addoption("--no-decision", action="store_true", help="an exploratory run: no gate decides")
+    group.addoption(
+        "--report-detail",
+        metavar="LEVEL",
+        help="full, redacted (no text, no image) or summary (no instance); default: full, redacted for patient data",
+    )
     group.addoption("--run-dir", metavar="DIR", help="where the run is kept (default: reports/MODEL/TIME)")
     group.addoption("--store", metavar="FILE", help="replies kept across runs (reports/store.sqlite)")
     group.addoption("--fresh", action="store_true", help="ask everything anew; the manifest says so")
@@ -125,6 +130,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         judge_api_key=os.environ.get(JUDGE_API_KEY),
         serve_flags=_serve_flags(config),
         no_decision=option.no_decision,
+        report_detail=option.report_detail,
         root=config.rootpath,
         command=repeatable(sys.argv[1:]),
     )

@@ -12,8 +12,8 @@ from clinhallu_gate.results import Results
 from clinhallu_gate.vocabulary import NotAskedReason
 
 
-def completeness(results: Results) -> Completeness:
-    """Return what was had, reading by reading, and why the rest was not."""
+def completeness(results: Results, *, named: bool = True) -> Completeness:
+    """Return what was had, reading by reading, and why the rest was not; with examples if instances are ``named``."""
     views = tuple(_reading_view(results, reading) for reading in sought(results))
     return Completeness(
         sentence=_completeness_sentence(views),
@@ -25,7 +25,7 @@ def completeness(results: Results) -> Completeness:
                 reason=lack.reason,
                 why=LACK_TITLE[lack.reason],
                 count=lack.count,
-                example=one_line(lack.example),
+                example=one_line(lack.example) if named else "",
             )
             for lack in lacks(results)
         ),

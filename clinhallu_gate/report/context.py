@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from clinhallu_gate.records import Record
+from clinhallu_gate.vocabulary import Detail
 
 
 class DataSource(Record):
@@ -48,5 +49,7 @@ class RunContext(Record):
     """Whether ``--limit`` left instances out."""
     recorded: bool = False
     """Whether the results were made elsewhere, so that no model is asked."""
+    detail: Detail = Detail.FULL
+    """How much of the data is shown; the results that go with it hold no more than that."""
     failure: str | None = None
     """Why the evaluation could not be completed, where that is not a matter of single gates."""

@@ -59,6 +59,7 @@ def index(
                 ]
                 for row in rows
             ],
+            "withheld": view.withheld,
             "cases": None if cases is None else [case.model_dump() for case in cases],
             "pictures": pictures,
         }

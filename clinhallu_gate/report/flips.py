@@ -5,7 +5,7 @@ from typing import Final
 from clinhallu_gate.records import Failed, Judged, Reading, Verdict
 from clinhallu_gate.report.decision import DecisionDocument
 from clinhallu_gate.report.figures import plural
-from clinhallu_gate.report.model import TableRow, TableView
+from clinhallu_gate.report.model import TableRow, TableView, Tone
 from clinhallu_gate.report.names import part_title
 from clinhallu_gate.report.tally import counts_against
 from clinhallu_gate.report.visible import one_line
@@ -15,8 +15,8 @@ from clinhallu_gate.results import HEADLINE_READINGS, Results
 _NAMED: Final = 50
 
 
-def flips_table(document: DecisionDocument, results: Results) -> TableView | None:
-    """Return which instances got worse and better, by stage; None without a baseline run."""
+def flips_table(document: DecisionDocument, results: Results, *, named: bool = True) -> TableView | None:
+    """Return how many instances got worse and better, by stage, and which; None without a baseline run."""
     if document.baseline is None or not document.completed:
         return None
     rows, lines = [], []
@@ -25,7 +25,10 @@ def flips_table(document: DecisionDocument, results: Results) -> TableView | Non
         if not _compared(results, reading):
             continue
         title = part_title(reading.part)
-        rows += [_row(title, place, worse, bad=True), _row(title, place, better, bad=False)]
+        rows += [
+            _row(title, place, worse, bad=True, named=named),
+            _row(title, place, better, bad=False, named=named),
+        ]
         lines.append(f"{title.lower()}: {len(worse)} worse, {len(better)} better")
     if not rows:
         return None
@@ -33,10 +36,10 @@ def flips_table(document: DecisionDocument, results: Results) -> TableView | Non
         id="flips",
         title="What changed against the release in use",
         sentence=f"{one_line(document.baseline)}, instance by instance. A flip is shown; the paired gates decide.",
-        columns=("", "instances", "which"),
+        columns=("", "instances", "which") if named else ("", "instances"),
         rows=tuple(rows),
         notes=_notes(document),
-        prose=("which",),
+        prose=("which",) if named else (),
         label="flips",
         lines=tuple(lines),
     )
@@ -64,15 +67,19 @@ def _known(verdict: Verdict | None) -> bool:
     return isinstance(verdict, Judged | Failed)
 
 
-def _row(title: str, place: int, uids: list[str], *, bad: bool) -> TableRow:
+def _row(title: str, place: int, uids: list[str], *, bad: bool, named: bool) -> TableRow:
     way = "worse" if bad else "better"
+    name, tone = f"{title}: {way}", _tone(uids, bad=bad)
+    if not named:
+        return TableRow(cells=(name, str(len(uids))), tone=tone)
     more = len(uids) - _NAMED
     which = ", ".join(one_line(uid) for uid in uids[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-    return TableRow(
-        cells=(f"{title}: {way}", str(len(uids)), which),
-        tone=("bad" if bad else "good") if uids else "void",
-        found_by=f"part={place}&flip={way}" if uids else "",
-    )
+    found_by = f"part={place}&flip={way}" if uids else ""
+    return TableRow(cells=(name, str(len(uids)), which), tone=tone, found_by=found_by)
+
+
+def _tone(uids: list[str], *, bad: bool) -> Tone:
+    return ("bad" if bad else "good") if uids else "void"
 
 
 def _notes(document: DecisionDocument) -> tuple[str, ...]:

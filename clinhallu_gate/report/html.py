@@ -39,7 +39,7 @@ def write_report(folder: Path, view: ReportView, cases: Iterable[CaseView] = ())
         stale.unlink()
     rows = view.cases.rows if view.cases else ()
     if len(rows) <= SELF_CONTAINED:
-        held = tuple(cases)
+        held = tuple(cases) if rows else ()
         drawn = {name: assets / PICTURES / name for name in _names(held)}
         if sum(file.stat().st_size for file in drawn.values()) <= _LARGEST_HELD:
             pictures = {name: _data_url(file) for name, file in sorted(drawn.items())}

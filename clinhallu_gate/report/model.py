@@ -421,7 +421,9 @@ class ReportView(Record):
     completeness: Completeness
     costs: CostView | None
     cases: Cases | None
-    """None for a run that was not completed."""
+    """None for a run that was not completed, and where no instance is to be listed."""
+    withheld: str
+    """What stands where texts and pictures are withheld; empty where they are shown."""
     next_steps: tuple[Step, ...]
     command: str
     run_dir: str

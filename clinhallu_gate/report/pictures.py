@@ -1,5 +1,6 @@
 """The pictures of a report, drawn once each, while the evaluation goes on."""
 
+import os
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -23,8 +24,10 @@ _DIGITS: Final = 20
 class Pictures:
     """Draws images into a folder. What a killed run has drawn there is drawn again, to the same bytes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, for_owner_alone: bool = False) -> None:
         self.folder = folder
+        self._rights = (0o700, 0o600) if for_owner_alone else (0o777, 0o666)
+        """Of the folder and of a file in it, as far as the process's mask lets them be."""
         self._drawn: dict[str, Future[Picture]] = {}
         self._lock = Lock()
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="pictures")
@@ -54,6 +57,9 @@ class Pictures:
         except CannotBeShown as error:
             return Picture(name=None, trouble=str(error))
         name = f"{image.sha256[:_DIGITS]}{drawn.suffix}"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / name).write_bytes(drawn.data)
+        for_folder, for_file = self._rights
+        self.folder.parent.mkdir(for_folder, parents=True, exist_ok=True)
+        self.folder.mkdir(for_folder, exist_ok=True)
+        with os.fdopen(os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, for_file), "wb") as file:
+            file.write(drawn.data)
         return Picture(name=name, width=drawn.width, height=drawn.height)

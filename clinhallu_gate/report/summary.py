@@ -105,7 +105,8 @@ def _tables(view: ReportView) -> Iterator[str]:
 def _lacks(view: ReportView) -> Iterator[str]:
     lacks = [lack for lack in view.completeness.lacks if lack.kind == "unjudged"]
     for lack in lacks:
-        yield f"- unjudged, {escaped(lack.reason)}: {lack.count}, for example {escaped(lack.example)}"
+        example = f", for example {escaped(lack.example)}" if lack.example else ""
+        yield f"- unjudged, {escaped(lack.reason)}: {lack.count}{example}"
     if lacks:
         yield ""
 

@@ -25,18 +25,21 @@ _NONE: Final = "-"
 _PROBE: Final = {Truth.BROKEN: "broken", Truth.REWORDED: "reworded"}
 
 
-def tables(document: DecisionDocument, results: Results) -> tuple[TableView, ...]:
-    """Return the tables of a run; one that was not completed has at most an unfit judge's, and a tree's figures."""
-    return tuple(_tables(document, results))
+def tables(document: DecisionDocument, results: Results, *, named: bool = True) -> tuple[TableView, ...]:
+    """Return the tables of a run; one that was not completed has at most an unfit judge's, and a tree's figures.
+
+    Instances are ``named`` in them, or only counted.
+    """
+    return tuple(_tables(document, results, named=named))
 
 
-def _tables(document: DecisionDocument, results: Results) -> Iterator[TableView]:
+def _tables(document: DecisionDocument, results: Results, *, named: bool) -> Iterator[TableView]:
     if document.published is not None:
         yield _published(document.published)
-    if (flips := flips_table(document, results)) is not None:
+    if (flips := flips_table(document, results, named=named)) is not None:
         yield flips
     if document.noise is not None:
-        yield _noise(document.noise)
+        yield _noise(document.noise, named=named)
     examination = document.judge_examination
     if examination is not None and (document.completed or not examination.fit):
         yield _examination(document.judge, examination)
@@ -49,7 +52,7 @@ def _tables(document: DecisionDocument, results: Results) -> Iterator[TableView]
 # --- noise ------------------------------------------------------------------------------------------------------------
 
 
-def _noise(noise: RunNoise) -> TableView:
+def _noise(noise: RunNoise, *, named: bool) -> TableView:
     return TableView(
         id="noise",
         title="How steady the model is",
@@ -69,7 +72,7 @@ def _noise(noise: RunNoise) -> TableView:
             )
             for each in noise.readings
         ),
-        notes=tuple(_noise_notes(noise)),
+        notes=tuple(_noise_notes(noise, named=named)),
         label="noise",
         lines=tuple(
             f"{part_title(each.part).lower()}: two traces differ in {percent(each.flip)}" for each in noise.readings
@@ -77,7 +80,7 @@ def _noise(noise: RunNoise) -> TableView:
     )
 
 
-def _noise_notes(noise: RunNoise) -> Iterator[str]:
+def _noise_notes(noise: RunNoise, *, named: bool) -> Iterator[str]:
     if noise.judge is not None:
         share = percent(noise.judge.flipped / noise.judge.judged) if noise.judge.judged else "unknown"
         yield (
@@ -85,7 +88,7 @@ def _noise_notes(noise: RunNoise) -> Iterator[str]:
             f"{noise.judge.flipped} of the {noise.judge.judged} that it answered again ({share})."
         )
     for each in noise.readings:
-        if each.unsteady:
+        if named and each.unsteady:
             names = ", ".join(one_line(name) for name in each.unsteady)
             yield f"{part_title(each.part)}, most unsteady (probability that two traces differ): {names}"
 

@@ -65,7 +65,8 @@ def _budget(view: ReportView, width: int) -> Iterator[TerminalLine]:
 def _lacks(view: ReportView) -> list[str]:
     """Return what the instrument did not deliver; what the model did not is counted in its gates."""
     return [
-        f"{plural(lack.count, 'verdict')}, {lack.reason.replace('_', ' ')}; for example {lack.example}"
+        f"{plural(lack.count, 'verdict')}, {lack.reason.replace('_', ' ')}"
+        + (f"; for example {lack.example}" if lack.example else "")
         for lack in view.completeness.lacks
         if lack.kind == "unjudged"
     ]

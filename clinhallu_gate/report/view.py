@@ -19,7 +19,7 @@ from clinhallu_gate.report.tables import tables
 from clinhallu_gate.report.verdict import headline
 from clinhallu_gate.report.visible import one_line
 from clinhallu_gate.results import Results
-from clinhallu_gate.vocabulary import Unit
+from clinhallu_gate.vocabulary import Detail, Unit
 
 __all__ = ["ReportView", "report_view"]
 
@@ -29,9 +29,9 @@ def report_view(
 ) -> ReportView:
     """Return all that a page, a terminal or a summary shows of a run.
 
-    A run that was not completed shows what is missing and why, and no rate.
+    A run that was not completed shows what is missing and why, and no rate; a summary names no instance.
     """
-    done = decision.completed
+    done, listing = decision.completed, context.detail is not Detail.SUMMARY
     figures = _figures(decision, results)
     return ReportView(
         headline=headline(decision, context),
@@ -42,17 +42,18 @@ def report_view(
         against=_against(decision),
         finished=one_line(context.finished),
         notes=tuple(one_line(note, limit=800) for note in context.notes),
-        patient_data=any(instance.phi for instance in results.instances),
+        patient_data=context.detail is Detail.FULL and any(instance.phi for instance in results.instances),
         budget=budget_view(decision) if done else None,
         gates=tuple(gate_view(gate, context) for gate in decision.gates),
         errors=errors_told(decision, context) if done else None,
         judge_defined=judge_defined(decision, context) if done else None,
         recovery=recovery_view(figures, decision) if done else None,
         breakdown=breakdown_view(figures, results) if done else None,
-        tables=tables(decision, results),
-        completeness=completeness(results),
+        tables=tables(decision, results, named=listing),
+        completeness=completeness(results, named=listing),
         costs=cost_view(results, context),
-        cases=cases(results, pictures) if done else None,
+        cases=cases(results, pictures) if done and listing else None,
+        withheld="" if context.detail is Detail.FULL else f"withheld: --report-detail {context.detail}",
         next_steps=next_steps(decision, context),
         command=one_line(context.command, limit=2000),
         run_dir=one_line(context.run_dir, limit=2000),

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from clinhallu_gate.errors import BadInput
+from clinhallu_gate.private import kept, private_folder
 from clinhallu_gate.records import Instance, Reading, Record, Verdict
 from clinhallu_gate.results import Found, PaperMark, Results, TraceRecord
 from clinhallu_gate.tree.fill import DatasetRows
@@ -130,19 +131,19 @@ def read_evidence(folder: Path) -> Evidence:
     """Read what ``write_evidence`` and the writer of ``results.parquet`` left.
 
     Raises:
-        BadInput: A file is missing, or is not what it should be.
+        BadInput: A file is missing, or is not what it should be. Those with texts may lie in the run's private folder.
     """
     for name in (INSTANCES_FILE, TRACES_FILE, "results.parquet"):
-        if not (folder / name).is_file():
-            raise BadInput(f"{folder}: is not the folder of a finished run (it has no {name}).")
+        if not kept(folder, name).is_file():
+            raise BadInput(_lacks(folder, name))
     try:
-        table = pq.read_table(folder / TRACES_FILE)
+        table = pq.read_table(kept(folder, TRACES_FILE))
         about = About.model_validate_json((table.schema.metadata or {})[_ABOUT])
-        with (folder / INSTANCES_FILE).open(encoding="utf-8") as lines:
+        with kept(folder, INSTANCES_FILE).open(encoding="utf-8") as lines:
             entries = {line["uid"]: _entry(line) for line in map(json.loads, lines)}
         for row in table.to_pylist():
             _add_trace(entries[row["uid"]].found, row)
-        for row in pq.read_table(folder / "results.parquet").to_pylist():
+        for row in pq.read_table(kept(folder, "results.parquet")).to_pylist():
             found = entries[f"{row['dataset']}/{row['id']}"].found
             if not row.get("repeat"):  # the benchmark's files hold one trace
                 found.verdicts[_reading(Arm(row["arm"]), row["part"])] = verdict_of_row(row)
@@ -150,6 +151,14 @@ def read_evidence(folder: Path) -> Evidence:
         said = " ".join(str(error).split())
         raise BadInput(f"{folder}: its evidence cannot be read: {type(error).__name__}: {said}.") from None
     return Evidence(about, tuple(entries.values()))
+
+
+def _lacks(folder: Path, name: str) -> str:
+    """Say what is missing, and where it is if it was kept apart."""
+    if not (folder / "decision.json").is_file():
+        return f"{folder}: is not the folder of a finished run (it has no {name})."
+    apart = private_folder(folder)
+    return f"{folder}: has no {name}. Of patients, and of redacted runs, it lies in {apart} where the run was made."
 
 
 def _entry(line: Mapping[str, Any]) -> Entry:

@@ -9,6 +9,7 @@ from clinhallu_gate._scripted.released import Layout, suits, write_released
 from clinhallu_gate.datasets.load import DataOptions
 from clinhallu_gate.datasets.phantom.generate import phantom_instances
 from clinhallu_gate.datasets.released import GOLD_MODEL
+from clinhallu_gate.pseudonym import SITE_KEY
 from clinhallu_gate.records import Instance
 
 
@@ -39,6 +40,14 @@ def release(tmp_path: Path, phantoms: tuple[Instance, ...]) -> Release:
         return root
 
     return write
+
+
+@pytest.fixture(autouse=True)
+def site_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The site's key in a file of the test's own; made when patients are first loaded."""
+    file = tmp_path / "site.key"
+    monkeypatch.setenv(SITE_KEY, str(file))
+    return file
 
 
 @pytest.fixture

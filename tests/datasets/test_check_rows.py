@@ -8,6 +8,7 @@ from data_files import CHOICE, ROW
 
 from clinhallu_gate.datasets.assemble import tags_of
 from clinhallu_gate.datasets.check import Unfit, benchmark_row, manifest_row, options_of
+from clinhallu_gate.datasets.problems import told
 
 GOLD = {stage: {"text": "three words here"} for stage in ("visual_recognition", "knowledge_recall", "reasoning")}
 
@@ -15,7 +16,7 @@ GOLD = {stage: {"text": "three words here"} for stage in ("visual_recognition", 
 def _lines(content: Mapping[str, Any]) -> list[str]:
     with pytest.raises(Unfit) as raised:
         manifest_row(content)
-    return list(raised.value.lines)
+    return [told(line) for line in raised.value.lines]
 
 
 @pytest.mark.parametrize(

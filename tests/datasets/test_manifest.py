@@ -1,6 +1,7 @@
 """A user's own data: JSON Lines, CSV as people make it, and Parquet, with the same fields as the benchmark."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from data_files import CHOICE, ROW, Release, manifest, only, png, troubles
 from clinhallu_gate.datasets.load import BadRows, DataOptions, load_data
 from clinhallu_gate.datasets.row import BENCHMARK_FIELDS, Row, manifest_schema
 from clinhallu_gate.errors import BadInput
+from clinhallu_gate.pseudonym import pseudonym, site_key
 from clinhallu_gate.vocabulary import QuestionType
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "manifest.schema.json"
@@ -56,15 +58,17 @@ def test_every_format_gives_the_same_instance(tmp_path: Path, options: DataOptio
     _beside(tmp_path / "three")
     pq.write_table(pa.Table.from_pylist([FULL]), tmp_path / "three" / "mine.parquet")
     paths = (lines, table, tmp_path / "three" / "mine.parquet")
-    loaded = [load_data([str(path)], options)[0] for path in paths]
+    named = replace(options, named=frozenset({"hands", "never:laterality", "modality:cr"}))
+    loaded = [load_data([str(path)], named)[0] for path in paths]
     assert len({dataset.sha256 for dataset in loaded}) == 1
     (instance,) = loaded[0].instances
-    assert (instance.dataset, instance.id, instance.stratum, instance.cluster) == ("mine", "2", "hands", "mine/2")
+    name = pseudonym("mine/2", site_key())
+    assert (instance.dataset, instance.id, instance.stratum) == ("mine", name, "hands")
     assert (instance.options, instance.answer_letter, instance.phi) == (("A. right", "B. left"), "B", True)
     assert instance.tags == ("never:laterality", "modality:cr")
     assert instance.gold.reasoning_integration == "So it is left."
     assert len(instance.images) == 2
-    assert loaded[0].rows == {"2": FULL}
+    assert loaded[0].rows == {name: FULL}
     assert loaded[1].sources == {"mine": str(table)}
 
 

@@ -51,6 +51,7 @@ OPTIONS = {
     "limit 0": ("--limit", "0"),
     "concurrency 0": ("--concurrency", "0"),
     "call timeout 0": ("--call-timeout", "0"),
+    "unknown detail": ("--report-detail", "nonsense"),
     "thresholds missing": ("--thresholds", "thresholds/icu.yaml"),
     "baseline missing": ("--baseline", "runs/none"),
     "empty selection": ("-k", "nothing_of_that_name"),

@@ -76,6 +76,17 @@ def test_all_that_is_wrong_is_said_with_its_line(tmp_path: Path) -> None:
     )
 
 
+def test_of_patients_no_value_is_told(tmp_path: Path) -> None:
+    """A row that fits no instance may name one as it is called elsewhere."""
+    patients = (an_instance(id="1", phi=True),)
+    with pytest.raises(BadInput, match=r"line 2: instance: cannot be used .*pseudonyms") as raised:
+        _load(tmp_path, "instance,stage,label", "Jane Doe,visual_recognition,grounded", known=patients)
+    assert "Doe" not in str(raised.value)
+    with pytest.raises(BadInput, match="header: is missing instance, stage, label") as raised:
+        _load(tmp_path, "Jane Doe,visual_recognition,grounded", known=patients)
+    assert "Doe" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("lines", "says"),
     [

@@ -19,7 +19,6 @@ from clinhallu_gate.plugin.approved import (
 )
 from clinhallu_gate.plugin.approved_file import line_of, read_approved, write_approved
 from clinhallu_gate.plugin.view import RunView
-from clinhallu_gate.pseudonym import SITE_KEY, pseudonym
 from clinhallu_gate.records import Failed, Judged, NotAsked, Unjudged, Verdict
 from clinhallu_gate.results import HEADLINE_READINGS
 from clinhallu_gate.testing import an_instance
@@ -81,7 +80,7 @@ class FakeSnapshot:
 
 
 def handle(file: Path, *verdicts: Verdict, approving: Approving = Approving.NOTHING, **more: Any) -> ApprovedHandle:  # noqa: ANN401
-    instance = an_instance(dataset="ward", id="7", phi=more.pop("phi", False))
+    instance = an_instance(dataset="ward", id="7")
     found = {instance.uid: dict(zip(HEADLINE_READINGS, verdicts, strict=True))}
     view = RunView(found, {}, {instance.uid: instance}, exploratory=False, examination=None)
     return ApprovedHandle(instance.uid, file, lambda: view, more.pop("strict", False), approving)
@@ -157,30 +156,20 @@ def test_approving_writes_what_is_now(file: Path) -> None:
         check(handle(file, *flipped, approving=Approving.NEW))
 
 
-def test_a_patient_is_not_named(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The id in the file is a keyed hash of the uid."""
-    monkeypatch.setenv(SITE_KEY, str(file.with_name("site.key")))
-    file.with_name("site.key").write_text("k" * 32)
-    assert handle(file, SEEN, KNOWN, CUT_OFF, RIGHT, phi=True).key == pseudonym("ward/7", b"k" * 32)
-    assert handle(file, SEEN, KNOWN, CUT_OFF, RIGHT).key == "7"
-
-
 # --- before anything is asked ----------------------------------------------------------------------------------------
 
 
-def test_a_corrupt_file_or_a_missing_key_costs_no_call(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both are found out before the evaluation; a key is made only to approve."""
-    monkeypatch.setenv(SITE_KEY, str(file.with_name("site.key")))
-    demand_approvable([file], Approving.NOTHING, has_workers=True, patient_data=False)
-    with pytest.raises(BadInput, match="no such file"):
-        demand_approvable([file], Approving.NOTHING, has_workers=True, patient_data=True)
-    demand_approvable([file], Approving.ALL, has_workers=False, patient_data=True)
-    assert file.with_name("site.key").exists()
+def test_what_would_spoil_a_comparison_costs_no_call(file: Path) -> None:
+    """A corrupt file, workers that are to approve, and patients who were approved under another key."""
+    demand_approvable([file], Approving.NOTHING, has_workers=True)
+    demand_approvable([file], Approving.ALL, has_workers=False, patients=frozenset({"7", "8"}))
+    with pytest.raises(BadInput, match=r"ward\.jsonl: holds none of these patients\. .* another site key\?"):
+        demand_approvable([file], Approving.NOTHING, has_workers=True, patients=frozenset({"8"}))
     with pytest.raises(BadInput, match="--snapshot-update: not possible with workers"):
-        demand_approvable([file], Approving.NEW, has_workers=True, patient_data=False)
+        demand_approvable([file], Approving.NEW, has_workers=True)
     file.write_text("{")
     with pytest.raises(BadInput, match=r"ward\.jsonl: line 1: is no JSON"):
-        demand_approvable([file], Approving.ALL, has_workers=False, patient_data=False)
+        demand_approvable([file], Approving.ALL, has_workers=False)
 
 
 # --- the extension ---------------------------------------------------------------------------------------------------

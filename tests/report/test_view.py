@@ -22,13 +22,15 @@ from planted_run import (
 from syrupy.assertion import SnapshotAssertion
 
 from clinhallu_gate.records import Image, NotAsked, Reading
+from clinhallu_gate.redaction import redacted
 from clinhallu_gate.report import report_view
 from clinhallu_gate.report.cases import case_views
 from clinhallu_gate.report.gates import gate_view
+from clinhallu_gate.report.html import render_html
 from clinhallu_gate.report.model import CaseRow
 from clinhallu_gate.report.pictures import Pictures
 from clinhallu_gate.results import Results
-from clinhallu_gate.vocabulary import ANSWER, Arm, Decision, NotAskedReason
+from clinhallu_gate.vocabulary import ANSWER, Arm, Decision, Detail, NotAskedReason
 
 
 def normalised(content: Any) -> Any:  # noqa: ANN401 - JSON
@@ -204,6 +206,34 @@ def test_patient_data_is_announced() -> None:
     results = Results([instance.model_copy(update={"phi": True}) for instance in run.results.instances])
     assert report_view(run.decision, results, run.context).patient_data
     assert not run.view.patient_data
+
+
+def test_redacted_results_are_not_announced_as_patient_data() -> None:
+    """The page holds none then; instances are listed with their verdicts and without a text."""
+    run = run_named("fail")
+    results = Results([instance.model_copy(update={"phi": True}) for instance in run.results.instances])
+    results.found = run.results.found
+    view = report_view(run.decision, redacted(results), run.context.model_copy(update={"detail": Detail.REDACTED}))
+    assert not view.patient_data
+    assert view.cases is not None
+    assert [row.verdicts for row in view.cases.rows] == [row.verdicts for row in listed(run)]
+    assert not any(row.question or row.answer or row.picture for row in view.cases.rows)
+    for case in case_views(redacted(results)):
+        assert not (case.question or case.options or case.pictures)
+        assert not any(part.gold or part.candidate for part in case.parts)
+        assert not any(arm.texts for arm in case.arms)
+    assert (view.gates, view.budget, view.breakdown) == (run.view.gates, run.view.budget, run.view.breakdown)
+
+
+@pytest.mark.parametrize("name", ["fail", "not_completed"])
+def test_a_summary_names_no_instance(name: str) -> None:
+    """Gates, rates and tables are the same; where instances were listed, they are counted."""
+    run = run_named(name)
+    view = report_view(run.decision, redacted(run.results), run.context.model_copy(update={"detail": Detail.SUMMARY}))
+    assert view.gates == run.view.gates
+    assert [table.lines for table in view.tables] == [table.lines for table in run.view.tables]
+    page = render_html(view).decode()
+    assert not [uid for uid in run.results.by_uid if uid in page]
 
 
 def test_more_instances_are_advised_only_where_they_could_help() -> None:

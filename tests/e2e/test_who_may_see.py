@@ -1,0 +1,307 @@
+"""Patients' data: nothing of them is in what a run hands on, whatever it does and however it ends."""
+
+import shutil
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import canaries
+import pyarrow.parquet as pq
+import pytest
+from canaries import PATIENTS, Search, closing, echo, judge, refusing, unavailable, write_ward
+from gate_run import GATES, Outcome, Rig
+
+from clinhallu_gate.cli import main
+from clinhallu_gate.private import private_folder
+from clinhallu_gate.pseudonym import SITE_KEY
+from clinhallu_gate.testing import ScriptedServer
+
+POLICY = """
+schema_version: 1
+target: benchmark
+max_unjudged: 1.0
+judge: {probes: 4, min_sensitivity: 0.0, min_specificity: 0.0}
+gates:
+  - {metric: visual_hallucination_rate, scope: [mean, each], max: 0.1}
+  - {metric: knowledge_hallucination_rate, max: 0.9}
+  - {metric: reasoning_hallucination_rate, max: 0.9, severity: advisory}
+  - {metric: answer_accuracy, min: 0.2}
+  - {metric: answer_accuracy, max_drop: 0.1, severity: advisory}
+  - {metric: answer_accuracy, max_events: 3, tag: "never:laterality"}
+  - {metric: recovery, arm: replace_vr, min: 0.0, severity: advisory}
+"""
+OWN = '''
+"""Tests of a user's own, which fail in plain assertions: pytest shows what they were given."""
+
+import pytest
+
+
+@pytest.mark.verdicts(arm="baseline", part="visual_recognition")
+def test_own_verdict(instance, verdict):
+    assert verdict.value == instance
+
+
+@pytest.mark.instances
+def test_own_instance(instance, run):
+    found = run.verdicts[instance.uid]
+    assert instance is found
+'''
+
+
+@dataclass(frozen=True)
+class Ward:
+    """Patients' data, and how to gate a model with them."""
+
+    rig: Rig
+    folder: Path
+    model: ScriptedServer
+    judge: ScriptedServer
+
+    def gate(self, *rest: str, model: ScriptedServer | None = None, data: Path | None = None) -> "Seen":
+        """Gate a model; say all that pytest can say."""
+        junit = self.rig.folder().with_suffix(".xml")
+        shutil.rmtree(self.rig.root / ".pytest_cache", ignore_errors=True)
+        served = model or self.model
+        options = {
+            "--endpoint": served.base_url,
+            "--model": served.model,
+            "--judge": self.judge.model,
+            "--judge-endpoint": self.judge.base_url,
+            "--judge-revision": "1",
+            "--data": str(data or self.folder / "ward.jsonl"),
+            "--thresholds": str(self.folder / "policy.yaml"),
+            "--junitxml": str(junit),
+        }
+        tests = () if rest and "test_" in rest[0] else ("suites/",)
+        words = [word for pair in options.items() for word in pair]
+        env = {SITE_KEY: str(self.folder / "site.key"), "GITHUB_STEP_SUMMARY": str(junit.with_suffix(".md"))}
+        outcome = self.rig.run(*tests, *rest, *words, "-rA", "-vv", "--showlocals", env=env)
+        cache = self.rig.root / ".pytest_cache"
+        kept = junit.with_suffix(".cache")
+        if cache.exists():
+            shutil.copytree(cache, kept)
+        return Seen(outcome, junit, kept, junit.with_suffix(".md"))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A run and all that others may see of it."""
+
+    outcome: Outcome
+    junit: Path
+    cache: Path
+    step_summary: Path
+
+    def beside(self, search: Search) -> dict[str, set[str]]:
+        """Return what is told of patients outside the run folder: by terminal, test report, cache and CI summary."""
+        told = {
+            "terminal": search.packed((self.outcome.out + self.outcome.err).encode()),
+            "cache": set().union(*search.folder(self.cache).values()),
+        }
+        told |= {path.name: search.file(path) for path in (self.junit, self.step_summary) if path.exists()}
+        return {name: found for name, found in told.items() if found}
+
+    def everywhere(self, search: Search) -> dict[str, set[str]]:
+        """Return what is told of patients, in the run folder or beside it."""
+        folder = self.outcome.folder
+        return {**self.beside(search), **(search.folder(folder) if folder.exists() else {})}
+
+
+@pytest.fixture(scope="module")
+def ward(rig: Rig) -> Iterator[Ward]:
+    """Six patients of four instances each, a model and a judge that repeat all they are told."""
+    folder = rig.root / "ward"
+    folder.mkdir()
+    write_ward(folder)
+    (folder / "policy.yaml").write_text(POLICY)
+    with (
+        ScriptedServer(reply=echo, faults=unavailable, model="echo") as model,
+        ScriptedServer(reply=judge, model="judge") as second,
+    ):
+        yield Ward(rig, folder, model, second)
+
+
+@pytest.fixture(scope="module")
+def redacted(ward: Ward) -> Seen:
+    """A run with the defaults."""
+    return ward.gate("-n", "0")
+
+
+@pytest.fixture(scope="module")
+def full(ward: Ward) -> Seen:
+    """A run that shows everything in its report."""
+    return ward.gate("--report-detail", "full", "-n", "0", "--strict-instances")
+
+
+def test_the_search_finds_what_is_shown(full: Seen) -> None:
+    """In a full report it finds every patient, in words and in table columns: without redaction the tests were red."""
+    found = Search(pixels=False).folder(full.outcome.folder)
+    families = {patient.family.casefold() for patient in PATIENTS}
+    assert families <= found["report.html"]
+    assert families <= found["results.parquet"]
+    assert {name for name in found if name.endswith(".md")} == set()
+
+
+@pytest.mark.skipif(canaries.TESSERACT is None, reason="no tesseract here")
+def test_the_search_reads_pixels(ward: Ward, full: Seen) -> None:
+    """It reads who a patient is from the pixels of each file, and from those of the images in a full report."""
+    for path in (path for path in ward.folder.rglob("*.*") if path.suffix in (".png", ".jpg")):
+        patient = next(one for one in PATIENTS if one.family in str(path))
+        told = {spelling.casefold() for spelling in patient.spellings}
+        assert len(told & canaries.read_pixels(path.read_bytes())) > 1
+    report = (full.outcome.folder / "report.html").read_bytes()
+    seen = [canaries.read_pixels(stream) for stream in canaries.streams(report) if canaries.is_image(stream)]
+    assert {patient.family.casefold() for patient in PATIENTS} & set().union(*seen)
+
+
+def test_the_search_looks_into_what_is_packed(ward: Ward) -> None:
+    """Chunks of PNG files, compressed ones too, EXIF and comments of JPEG files."""
+    for path in (path for path in ward.folder.rglob("*.*") if path.suffix in (".png", ".jpg")):
+        patient = next(one for one in PATIENTS if one.family in str(path))
+        assert {patient.family.casefold(), patient.given.casefold(), patient.mrn} <= Search(pixels=False).file(path)
+
+
+def test_a_redacted_run_shows_no_patient(redacted: Seen) -> None:
+    """In no file of its folder, not in the terminal, the test report, pytest's cache or the summary of a CI step."""
+    assert redacted.outcome.status == 1
+    assert redacted.everywhere(Search()) == {}
+    assert redacted.outcome.counts["xfailed"] > 10
+    assert "--report-detail redacted: no text and no image of the data is shown" in " ".join(
+        redacted.outcome.out.split()
+    )
+
+
+def test_what_is_left_tells_what_was_decided(redacted: Seen, full: Seen) -> None:
+    """Gates, scorings and verdicts are those of the run that shows everything, instance by instance."""
+    assert redacted.outcome.decision["gates"] == full.outcome.decision["gates"]
+    assert redacted.outcome.decision["scorings"] == full.outcome.decision["scorings"]
+    said = [
+        [
+            {name: row[name] for name in ("id", "stratum", "arm", "part", "kind", "outcome")}
+            for row in pq.read_table(seen.outcome.folder / "results.parquet").to_pylist()
+        ]
+        for seen in (redacted, full)
+    ]
+    assert said[0] == said[1]
+    manifest = redacted.outcome.manifest
+    assert (manifest["report_detail"], manifest["patient_data"]) == ("redacted", True)
+    assert "chest" in {row["stratum"] for row in said[0]}
+    assert any(row["stratum"].startswith("group-") for row in said[0])
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        ("-n", "2", "--strict-instances", "--repeats", "2"),
+        ("--report-detail", "summary", "-p", "no:xdist", "--limit", "9"),
+        ("suites/test_approved_verdicts.py", *GATES, "--snapshot-update", "-n", "0"),
+        ("suites/test_answer_accuracy.py", "-k", "is_correct", "--no-decision", "-n", "2"),
+    ],
+    ids=["workers", "summary", "approved", "instances"],
+)
+def test_no_way_to_run_shows_a_patient(ward: Ward, rest: tuple[str, ...]) -> None:
+    """Neither with workers, nor strictly, nor repeated, nor in part, nor while verdicts are approved."""
+    seen = ward.gate(*rest)
+    assert seen.outcome.status in (0, 1, 10)
+    assert seen.everywhere(Search()) == {}
+    assert Search().folder(ward.rig.root / "suites") == {}
+
+
+def test_a_comparison_shows_no_patient(ward: Ward, redacted: Seen) -> None:
+    """The same patients are found in a baseline run, and named by their pseudonyms where something flipped."""
+    with ScriptedServer(reply=lambda request: echo(request).text or "", model="later") as other:
+        seen = ward.gate(*GATES, "--baseline", str(redacted.outcome.folder), model=other)
+    assert seen.everywhere(Search()) == {}
+    assert "flips" in seen.outcome.out
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_failing_run_shows_no_patient(ward: Ward, workers: str) -> None:
+    """A server that refuses a prompt and repeats it ends the run; what it said is in the private folder alone."""
+    with ScriptedServer(reply=echo, faults=refusing, model="refusing") as model:
+        seen = ward.gate("-n", workers, model=model)
+    assert seen.outcome.status == 11
+    assert seen.everywhere(Search()) == {}
+    assert "was refused (what was said of it is in " in " ".join(seen.outcome.out.split())
+    assert Search().file(private_folder(seen.outcome.folder) / "failure.txt")
+
+
+def test_a_server_that_gives_up_shows_no_patient(ward: Ward) -> None:
+    """Every call fails with a message that repeats the prompt: nothing is judged, and nothing is told of it."""
+    with ScriptedServer(reply=echo, faults=closing, model="closing") as model:
+        seen = ward.gate("-n", "0", model=model)
+    assert seen.outcome.status == 10
+    assert {row["kind"] for row in pq.read_table(seen.outcome.folder / "results.parquet").to_pylist()} == {"unjudged"}
+    assert seen.everywhere(Search()) == {}
+
+
+def test_mistakes_in_rows_show_no_patient(ward: Ward, tmp_path: Path) -> None:
+    """Rows that cannot be used are told by file, line and field; left out, they are told so in report and manifest."""
+    data = write_ward(tmp_path, broken=True)
+    refused = ward.gate("-n", "0", data=data)
+    assert refused.outcome.status == 4
+    assert refused.everywhere(Search()) == {}
+    assert f"{data}:26: question_type: (not shown) is not a question type." in refused.outcome.err
+    allowed = ward.gate(*GATES, "--allow-bad-rows", "13", data=data)
+    assert allowed.outcome.status == 1
+    assert allowed.everywhere(Search()) == {}
+    assert len(allowed.outcome.manifest["datasets"][0]["left_out"]) >= 13
+
+
+def test_a_full_report_is_the_only_one_that_shows_them(ward: Ward, full: Seen) -> None:
+    """Summary, terminal, test report and cache hold nobody's data, and the report says that it does."""
+    assert full.beside(Search()) == {}
+    assert Search().file(full.outcome.folder / "summary.md") == set()
+    assert b"This page holds patient data" in (full.outcome.folder / "report.html").read_bytes()
+    own = ward.rig.root / "suites" / "test_own.py"
+    own.write_text(OWN)
+    try:
+        failing = ward.gate("suites/test_own.py", "--report-detail", "full", "--no-decision", "-n", "0")
+    finally:
+        own.unlink()
+    assert failing.outcome.counts["failed"] == 48
+    assert failing.beside(Search()) == {}
+
+
+def test_what_is_kept_is_for_its_owner_alone(redacted: Seen, full: Seen) -> None:
+    """Texts and pixels lie beside the run folder, with what the pseudonyms stand for; nobody else may read either."""
+    apart = private_folder(redacted.outcome.folder)
+    names = {
+        "store.sqlite",
+        "traces.parquet",
+        "instances.jsonl",
+        "ids.csv",
+        "results.parquet",
+        "images",
+        "checked.jsonl",
+    }
+    assert {path.name for path in apart.iterdir()} == names
+    originals = (apart / "ids.csv").read_text()
+    ids = {row["id"] for row in pq.read_table(redacted.outcome.folder / "results.parquet").to_pylist()}
+    assert len(ids) == 24
+    assert all(f"{name},instance," in originals for name in ids)
+    for folder in (apart, redacted.outcome.folder, private_folder(full.outcome.folder), full.outcome.folder):
+        for path in (folder, *folder.rglob("*")):
+            wanted = 0o700 if path.is_dir() else 0o600
+            assert (path, stat.S_IMODE(path.stat().st_mode)) == (path, wanted)
+
+
+def test_the_run_folder_can_be_handed_on(redacted: Seen, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Commands that need the texts find them in the private folder, and say where they are if it is not there."""
+    run, handed_on = redacted.outcome.folder, tmp_path / "handed-on"
+    sheet = private_folder(run) / "review-5.csv"
+    assert main(["sample-for-review", str(run), "--n", "5"]) == 0
+    assert Search().file(sheet)
+    assert stat.S_IMODE(sheet.stat().st_mode) == 0o600
+    sheet.unlink()
+    assert main(["export", str(run), "--out", str(tmp_path / "tree")]) == 0
+    shutil.copytree(run, handed_on)
+    capsys.readouterr()
+    for command in (["export", "--out", str(tmp_path / "none")], ["sample-for-review", "--n", "5"]):
+        assert main([command[0], str(handed_on), *command[1:]]) == 4
+        assert f"it lies in {handed_on}.private where the run was made" in capsys.readouterr().err
+    assert main(["evidence", str(handed_on)]) == 0
+    assert main(["verify", str(handed_on / "evidence.zip")]) == 0
+    assert "It holds no texts." in capsys.readouterr().out
+    assert Search().folder(handed_on) == {}
