@@ -25,6 +25,7 @@
   }
   const chip = (word, tone) => el("span", {className: `chip ${tone}`}, byId(`icon-${tone}`).content.cloneNode(true), word);
   const tag = (text, name = "") => el("span", {className: `tag ${name}`}, text);
+  const written = (number) => number.toLocaleString("en");
   const address = (uid) => `#${uid.split("/").map(encodeURIComponent).join("/")}`;
 
   function picture(name, alt, properties = {}) {
@@ -82,8 +83,6 @@
     found = rows.filter(wanted()).sort(SORTS[new FormData(form).get("sort")] || SORTS.worst);
     shown = 0;
     list.replaceChildren();
-    count.textContent = found.length === rows.length ? `${rows.length.toLocaleString("en")} instances` :
-      `${found.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} instances`;
     showMore();
   }
 
@@ -91,7 +90,8 @@
     list.append(...found.slice(shown, shown + PAGE).map(line));
     shown = Math.min(shown + PAGE, found.length);
     more.hidden = shown >= found.length;
-    more.textContent = `Show more (${(found.length - shown).toLocaleString("en")} not shown)`;
+    const of = found.length === rows.length ? "" : ` of ${written(rows.length)}`;
+    count.textContent = `${written(found.length)}${of} instances${more.hidden ? "" : `, the first ${written(shown)} listed`}`;
   }
 
   function line(row) {
@@ -150,7 +150,7 @@
     title.textContent = row.uid;
     const at = found.indexOf(row);
     byId("case-place").textContent = at < 0 ? "not in the filtered list" :
-      `${(at + 1).toLocaleString("en")} of ${found.length.toLocaleString("en")}`;
+      `${written(at + 1)} of ${written(found.length)}`;
     byId("case-previous").disabled = !neighbour(-1);
     byId("case-next").disabled = !neighbour(1);
     byId("case-copied").textContent = "";
