@@ -8,24 +8,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from payloads import PAYLOADS
 from planted_run import PLANS, not_started, run_named, with_text
 
 from clinhallu_gate.report import render_html
 
-PAYLOADS = [
-    "<script>alert(1)</script>",
-    "</style><script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "' onmouseover='alert(1)",
-    "<svg onload=alert(1)>",
-    "javascript:alert(1)",
-    "{{ 7 * 7 }}{% raw %}",
-    '<a href="https://e.example">x</a>',
-    '<meta http-equiv="refresh" content="0;url=https://e.example">',
-    "</details></section><iframe src=https://e.example></iframe>",
-    "<!--",
-    "]]>",
-]
 VOID = {"meta", "img", "input", "br", "hr", "link"}
 ALLOWED = {
     *("html", "head", "meta", "title", "style", "body", "header", "main", "section", "div", "p", "span", "b", "i"),

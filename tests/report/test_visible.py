@@ -28,3 +28,4 @@ def test_examples() -> None:
     assert visible("\U000e0041") == "\\U000e0041"
     assert one_line(" a \n b ") == "a b"
     assert visible("x" * 20, limit=5) == "xxxxx ... (15 more characters)"
+    assert visible("Z" + "\u0335" * 9 + "é") == "Z" + "\u0335" * 8 + "\\u0335é"
