@@ -8,6 +8,9 @@ FLAVOUR := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev
 STAMP := $(VENV)/.installed-$(FLAVOUR)
 MODEL ?= phantom-vlm
 
+SAMPLE := file://$(CURDIR)/reports/sample/report.html
+PICTURE := chromium --headless --no-sandbox --disable-gpu --disable-background-networking --hide-scrollbars
+
 .PHONY: install gate test test-fast lint sample bench clean
 
 install: $(STAMP)
@@ -30,8 +33,8 @@ sample: $(STAMP)
 	rm -rf reports/sample
 	$(BIN)/python -m pytest suites/ --model phantom-vlm --run-dir reports/sample --fresh -q
 	rm -f reports/sample/server.log
-	chromium --headless --no-sandbox --disable-gpu --disable-background-networking --hide-scrollbars \
-	  --window-size=1200,1500 --screenshot=reports/sample/report.png file://$(CURDIR)/reports/sample/report.html
+	$(PICTURE) --window-size=1200,1500 --screenshot=reports/sample/report.png $(SAMPLE)
+	$(PICTURE) --window-size=1200,1050 --screenshot=reports/sample/instance.png '$(SAMPLE)#phantom/ct-018-0'
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/engine.py
