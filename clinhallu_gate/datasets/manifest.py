@@ -52,15 +52,17 @@ def load_manifest(path: Path, intakes: Intakes) -> Part:
 
 
 def _unpacked(raws: Iterable[RawRow], assembly: Assembly) -> Iterator[RawRow]:
-    """Take in images that are embedded in rows while the rows go by, and let their digests stand for them."""
+    """Take in images that are embedded in rows while the rows go by, and let their digests stand for them.
+
+    Rows that do not say whether they are of patients are: who forgets to say so must not pay for it with a name.
+    """
     for raw in raws:
-        images = raw.content.get("images")
+        content = {**raw.content, "phi": True} if raw.content.get("phi") is None else raw.content
+        images = content.get("images")
         if isinstance(images, list) and any(isinstance(entry, dict) for entry in images):
-            phi = raw.content.get("phi") is True
-            names = [_taken(entry, assembly, phi=phi) for entry in images]
-            yield replace(raw, content={**raw.content, "images": names})
-        else:
-            yield raw
+            names = [_taken(entry, assembly, phi=content["phi"] is not False) for entry in images]
+            content = {**content, "images": names}
+        yield replace(raw, content=content)
 
 
 def _taken(entry: object, assembly: Assembly, *, phi: bool) -> Any:  # noqa: ANN401 - JSON

@@ -32,8 +32,21 @@ def protect(datasets: Sequence[Dataset], named: frozenset[str], key: Callable[[]
     """
     if not any(instance.phi for dataset in datasets for instance in dataset.instances):
         return tuple(datasets)
-    names = _Names(key(), _rare(datasets) - named, _of_patients(datasets))
-    return tuple(_protected(dataset, names) for dataset in datasets)
+    clusters = _of_patients(datasets)
+    spread = [_spread(dataset, clusters) for dataset in datasets]
+    names = _Names(key(), _rare(spread) - named)
+    return tuple(_protected(dataset, names) for dataset in spread)
+
+
+def _spread(dataset: Dataset, clusters: frozenset[tuple[str, str]]) -> Dataset:
+    """Take whatever shares a patient or an image with a patient's instance for that patient's, too."""
+    return replace(
+        dataset,
+        instances=tuple(
+            each if each.phi or (each.dataset, each.cluster) not in clusters else each.model_copy(update={"phi": True})
+            for each in dataset.instances
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +54,12 @@ class _Names:
     key: bytes
     rare: frozenset[str]
     """Group names that are not told."""
-    clusters: frozenset[tuple[str, str]]
-    """Dataset and name of the clusters with a patient's instance in it."""
 
     def id(self, instance: Instance) -> str:
         return pseudonym(instance.uid, self.key) if instance.phi else instance.id
 
     def cluster(self, instance: Instance) -> str:
-        if (instance.dataset, instance.cluster) not in self.clusters:
+        if not instance.phi:
             return instance.cluster
         return pseudonym(f"{instance.dataset}/cluster/{instance.cluster}", self.key)
 

@@ -38,6 +38,8 @@ class BadRows(BadInput):
         first = f"{bad} of {rows} rows cannot be used" + (f", {allowed} allowed" if allowed else "")
         more = len(problems) - LISTED
         end = [f"and {more} more"] if more > 0 else []
+        if any(_WITHHELD in problem.text for problem in problems):
+            end.append(f"{_WITHHELD}: of patients' rows no value is told; rows of no patient say so with phi: false")
         super().__init__("\n".join([first, *map(str, problems[:LISTED]), *end]))
 
 

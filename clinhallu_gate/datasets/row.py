@@ -55,7 +55,9 @@ class Row(Record):
     cluster: Identity | None = Field(default=None, description="What several rows share, such as the patient.")
     patient_id: Identity | None = Field(default=None, description="Another name for cluster.")
     tags: tuple[Text, ...] = Field(default=(), description="Names of never-events, 'modality:ct' and the like.")
-    phi: StrictBool = Field(default=False, description="Is it patient data: it is then kept out of shared caches.")
+    phi: StrictBool = Field(
+        default=False, description="Is it patient data; a manifest's row that does not say so, true or false, is."
+    )
     source: str | None = None
     split: str | None = None
     modality: str | None = None

@@ -52,7 +52,8 @@ class _Property:
 def breakdown_view(figures: Figures, results: Results) -> BreakdownView | None:
     """Return the rates by group; None where nothing groups the instances, or no rate was asked to the end."""
     whole = _row(figures, "all instances", np.arange(len(results.instances)), alike=False)
-    groupings = tuple(_grouping(figures, number, each) for number, each in enumerate(_telling(results)))
+    every = (_grouping(figures, number, each) for number, each in enumerate(_telling(results)))
+    groupings = tuple(grouping for grouping in every if grouping.rows)
     if not groupings or not any(cell.span for each in groupings for row in (whole, *each.rows) for cell in row.cells):
         return None
     return BreakdownView(columns=tuple(_RATES), note=_NOTE, whole=whole, groupings=groupings)
@@ -119,13 +120,14 @@ def _groups(instances: list[Instance], values: Callable[[Instance], list[Value]]
 def _grouping(figures: Figures, number: int, each: _Property) -> Grouping:
     largest = sorted(each.groups.items(), key=lambda group: -group[1].size)
     shown, rest = largest[:_MOST], largest[_MOST:]
+    rows = (
+        _row(figures, each.shown(value), members, alike=each.alike, found_by=_filters(each, value))
+        for value, members in shown
+    )
     return Grouping(
         id=f"by-{number}",
         title=f"By {one_line(each.title, limit=60)}",
-        rows=tuple(
-            _row(figures, each.shown(value), members, alike=each.alike, found_by=_filters(each, value))
-            for value, members in shown
-        ),
+        rows=tuple(row for row in rows if any(cell.span for cell in row.cells)),
         left_out=_left_out([members.size for _, members in rest]),
         long=len(shown) > _FOLDED,
     )
@@ -158,7 +160,7 @@ def _cell(column: str, figure: Figure | None) -> RateCell:
     if figure.few or figure.estimate is None:
         return RateCell(
             column=column,
-            text=f"too few: {plural(figure.n, 'instance')}" if figure.unjudged < figure.n else "unjudged",
+            text=f"uncertain: {plural(figure.n, 'instance')}" if figure.unjudged < figure.n else "unjudged",
             interval=roughly_between(figure.low, figure.high),
             few=True,
             span=Span(estimate=None, low=figure.low, high=figure.high),

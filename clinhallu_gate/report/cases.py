@@ -129,7 +129,7 @@ def _option(instance: Instance, option: str) -> OptionView:
 
 def _part(found: Found, instance: Instance, reading: Reading) -> PartView:
     verdict = found.verdicts.get(reading, NOT_SELECTED)
-    gold = instance.answer if reading.part == ANSWER else instance.gold.text(Stage(reading.part))
+    gold = (instance.answer or None) if reading.part == ANSWER else instance.gold.text(Stage(reading.part))
     return PartView(
         part=str(reading.part),
         title=part_title(reading.part),

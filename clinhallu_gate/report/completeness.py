@@ -57,7 +57,7 @@ def _completeness_sentence(views: tuple[ReadingView, ...]) -> str:
     total = sum(view.judged + view.failed + view.unjudged for view in views)
     failed, unjudged = sum(view.failed for view in views), sum(view.unjudged for view in views)
     if not total:
-        return "Nothing was asked."
+        return "No verdict was reached."
     lost = (
         f"{unjudged:,} unjudged, as the judge or a server gave nothing that can be used; each counts as bad where a "
         "gate would pass, and as good where it would fail"

@@ -16,6 +16,7 @@ from clinhallu_gate.vocabulary import Arm
 _DAY: Final = 1000
 """Studies of a busy hospital's day."""
 _HOUR: Final = 3600
+_MINUTE: Final = 60
 
 
 def cost_view(results: Results, context: RunContext) -> CostView | None:
@@ -26,7 +27,7 @@ def cost_view(results: Results, context: RunContext) -> CostView | None:
         return None
     rows = [_arm_cost(ARM_TITLE[arm], costs) for arm, costs in by_arm.items() if costs]
     return CostView(
-        sentence=_day(by_arm[Arm.BASELINE] or every),
+        sentence=_day(by_arm[Arm.BASELINE]) if by_arm[Arm.BASELINE] and context.failure is None else None,
         rows=(*rows, _arm_cost("all", every)),
         notes=tuple(_notes(context)),
     )
@@ -64,7 +65,9 @@ def _day(costs: Sequence[CallCost]) -> str:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds / _HOUR:.1f} hours" if seconds >= _HOUR else f"{seconds / 60:.0f} minutes"
+    if seconds >= _HOUR:
+        return f"{seconds / _HOUR:.1f} hours"
+    return plural(round(seconds / _MINUTE), "minute") if seconds >= _MINUTE else plural(round(seconds), "second")
 
 
 def _notes(context: RunContext) -> Iterator[str]:
@@ -73,7 +76,7 @@ def _notes(context: RunContext) -> Iterator[str]:
         "the store keeps its own."
     )
     seconds = _seconds(context)
-    if seconds and not context.calls_from_store:
+    if seconds >= _MINUTE and not context.calls_from_store and context.failure is None:
         yield (
             f"This run made {plural(context.calls_made, 'call')} in {_duration(seconds)}, start of the server and "
             f"judging included: {context.calls_made * _HOUR / seconds:,.0f} an hour at least."

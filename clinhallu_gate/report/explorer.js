@@ -74,8 +74,8 @@
       words.every((word) => row.searched.includes(word)) &&
       (!chosen.dataset || row.dataset === chosen.dataset) && (!chosen.stratum || row.stratum === chosen.stratum) &&
       (!chosen.type || row.type === chosen.type) && (!chosen.tag || row.tags.includes(chosen.tag)) &&
-      (!verdict || (chosen.verdict === "good" ? parts.every.bind(parts) : parts.some.bind(parts))(
-        (part) => verdict(row.verdicts[part]))) &&
+      (!verdict || parts.some((part) => verdict(row.verdicts[part]))) &&
+      (chosen.verdict !== "good" || parts.every((part) => "gcn".includes(row.verdicts[part]))) &&
       (!chosen.flip || (row.before !== "" && parts.some((part) => turned(row, part, chosen.flip))));
   }
 
@@ -154,6 +154,7 @@
     byId("case-previous").disabled = !neighbour(-1);
     byId("case-next").disabled = !neighbour(1);
     byId("case-copied").textContent = "";
+    if (!data.cases) body.replaceChildren(el("p", {className: "fine"}, "Loading ..."));
     if (!dialog.open) dialog.showModal();
     try {
       const instance = await caseOf(row);
@@ -243,7 +244,7 @@
 
   /** Return what an engineer pastes into a bug tracker. */
   function bugReport(instance) {
-    const quoted = (text) => (text ?? "-").split("\n").map((each) => `> ${each}`).join("\n");
+    const quoted = (text) => (text || data.withheld || "-").split("\n").map((each) => `> ${each}`).join("\n");
     const parts = instance.parts.map((part) => [
       `**${part.title}** (${part.judged_in}): ${part.word}`, "Gold:", quoted(part.gold), "Model:", quoted(part.candidate),
       ...(part.before ? [`Release in use: ${part.before.word}`, quoted(part.before.text)] : []),
@@ -255,7 +256,10 @@
   }
 
   async function copy() {
-    const area = el("textarea", {value: bugReport(await caseOf(current)), readOnly: true, rows: 12});
+    const row = current, instance = await caseOf(row).catch(() => null);
+    if (row !== current) return;
+    if (!instance) return void (byId("case-copied").textContent = "There is nothing to copy.");
+    const area = el("textarea", {value: bugReport(instance), readOnly: true, rows: 12});
     area.setAttribute("aria-label", "bug report");
     body.prepend(area);
     area.select();

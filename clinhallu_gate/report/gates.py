@@ -125,6 +125,7 @@ def _budget_sentence(document: DecisionDocument) -> str:
 
 
 def _stage_share(stage: Stage, gate: GateResult | None, part: float | None) -> StageShare:
+    against = f"part={tuple(Stage).index(stage)}&verdict=against" if gate is not None and gate.estimate else ""
     return StageShare(
         stage=stage.value,
         nickname=nickname(stage),
@@ -137,6 +138,7 @@ def _stage_share(stage: Stage, gate: GateResult | None, part: float | None) -> S
         share_text=None if part is None else share(part),
         interval=None if gate is None else interval(gate),
         plotted=None if gate is None else _plotted(gate),
+        found_by=against,
     )
 
 

@@ -28,6 +28,11 @@ class Span(Record):
     low: float
     high: float
 
+    @property
+    def within(self) -> float | None:
+        """The estimate where it lies between the limits: they count what could not be judged, it does not."""
+        return None if self.estimate is None or not self.low <= self.estimate <= self.high else self.estimate
+
 
 class Plotted(Span):
     """A gate's numbers, on its own scale."""
@@ -84,6 +89,8 @@ class StageShare(Record):
     share_text: str | None
     interval: str | None
     plotted: Plotted | None
+    found_by: str
+    """The explorer's filter that shows the instances in which it hallucinated; empty if there is none."""
 
 
 class BudgetView(Record):
@@ -131,7 +138,7 @@ class RateCell(Record):
 
     column: str
     text: str
-    """``63.5 %``; ``too few: 4 instances``; or why there is none."""
+    """``63.5 %``; ``uncertain: 4 instances``; or why there is none."""
     interval: str | None
     few: bool
     """Whether too little is known for a rate."""
@@ -222,7 +229,8 @@ class ArmCost(Record):
 class CostView(Record):
     """What the traces cost."""
 
-    sentence: str
+    sentence: str | None
+    """What a trace of the model alone takes; None of a run that was not completed, or without such traces."""
     rows: tuple[ArmCost, ...]
     """One for each arm, then all of them."""
     notes: tuple[str, ...]

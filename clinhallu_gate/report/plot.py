@@ -61,8 +61,6 @@ class Marks(Record):
     estimate: str | None
     low: str
     high: str
-    width: str
-    """Between the limits."""
     threshold: str | None = None
     zone: str | None = None
     """Where the allowed zone begins."""
@@ -119,10 +117,9 @@ class Axis(Record):
     def marks(self, span: Span) -> Marks:
         """Return where a figure stands; with the allowed zone where it is a gate's."""
         found = Marks(
-            estimate=None if span.estimate is None else self.place(span.estimate),
+            estimate=None if span.within is None else self.place(span.within),
             low=self.place(span.low),
             high=self.place(span.high),
-            width=_place(self.at(span.high) - self.at(span.low)),
         )
         if not isinstance(span, Plotted):
             return found

@@ -253,7 +253,13 @@ def _scorings(shifts: tuple[Shift, ...]) -> TableView:
         sentence="Gates decide by strict scoring: what the model did not deliver counts against it, what the "
         "instrument did not deliver is left open. The paper leaves invalid traces out of answer accuracy, and counts "
         "as hallucinated whatever was not judged; its figures are here for comparison.",
-        columns=("Figure", "strict", "paper", "format failures", "move it by", "judge failures", "move it by"),
+        columns=(
+            *("Figure", "strict", "paper", "averaging moves it by", "format failures", "move it by"),
+            *("judge failures", "move it by"),
+        ),
+        notes=("Averaging: strict scoring takes the mean over strata, the paper the mean over instances.",)
+        if any(_moved(shift.averaging_shift) for shift in told)
+        else (),
         rows=tuple(_shift_row(shift) for shift in told),
         label="scoring",
         lines=tuple(_shift_line(shift) for shift in told if shift.reading in HEADLINE_READINGS),
@@ -262,15 +268,17 @@ def _scorings(shifts: tuple[Shift, ...]) -> TableView:
 
 def _shift_line(shift: Shift) -> str:
     """Return a headline figure by both rules, with what moves it."""
-    moves = (
+    moves = [
         f"{plural(count, f'{kind} failure')}: {_moved(by) or 'no change'}"
         for count, kind, by in (
             (shift.format_failures, "format", shift.format_shift),
             (shift.judge_failures, "judge", shift.judge_shift),
         )
         if count
-    )
-    why = f" ({'; '.join(moves)})" if shift.format_failures or shift.judge_failures else ""
+    ]
+    if averaging := _moved(shift.averaging_shift):
+        moves.append(f"averaging over instances: {averaging}")
+    why = f" ({'; '.join(moves)})" if moves else ""
     return f"{_short(shift.reading.part)}: strict {_share(shift.strict)}, paper {_share(shift.paper)}{why}"
 
 
@@ -289,6 +297,7 @@ def _shift_row(shift: Shift) -> TableRow:
             title,
             _share(shift.strict),
             _share(shift.paper),
+            _moved(shift.averaging_shift),
             str(shift.format_failures or ""),
             _moved(shift.format_shift),
             str(shift.judge_failures or ""),
@@ -302,4 +311,4 @@ def _share(value: float | None) -> str:
 
 
 def _moved(value: float | None) -> str:
-    return f"{100 * value:+.2f} points" if value else ""
+    return f"{100 * value:+.2f} points" if value is not None and round(100 * value, 2) else ""

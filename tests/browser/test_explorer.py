@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from planted_run import BLOCKED, PASSED, VISUAL, PlantedRun, planted_run
+from pypdf import PdfReader
 from screen import LOOKS, NARROW, WIDE, Look, Screen
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -327,3 +329,14 @@ def test_the_data_are_what_the_page_shows(page: Path) -> None:
     data = json.loads(block)
     assert data["rows"][0][0] == FIRST
     assert (data["cases"] is None) == (page.parent / "report_assets").exists()
+
+
+def test_flips_are_read_on_paper(run: PlantedRun, screen: Screen, tmp_path: Path) -> None:
+    """The board's page on what got worse: no name in it is broken apart."""
+    document = run.decision.model_copy(update={"baseline": "reports/in-use"})
+    PlantedRun(document, run.results, run.context).write(tmp_path)
+    screen.open(tmp_path / "report.html")
+    pages = PdfReader(BytesIO(screen.printed())).pages
+    text = " ".join(" ".join(page.extract_text() for page in pages).split())
+    assert "Visual recognition: worse" in text
+    assert "Reasoning integration: better" in text

@@ -42,6 +42,7 @@ def huge_png(width: int = 10_000, height: int = 10_000) -> bytes:
 
 
 ROW: Mapping[str, Any] = {
+    "phi": False,
     "question": "Is there a fracture?",
     "answer": "no",
     "images": ["a.png"],

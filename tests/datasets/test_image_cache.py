@@ -138,11 +138,11 @@ def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_images_of_patients_stay_out_of_the_shared_cache(tmp_path: Path, options: DataOptions) -> None:
-    """Neither pixels nor digests; an image that another row shows too counts as a patient's."""
+    """Neither pixels nor digests; an image that another row shows too counts as a patient's, and so does that row."""
     rows = [{**ROW, "phi": True}, {**ROW, "source_id": "2"}]
     path = manifest(tmp_path / "data", rows, images={"a.png": PALETTE})
     (dataset,) = load_data([str(path)], options)
-    assert [instance.phi for instance in dataset.instances] == [True, False]
+    assert [instance.phi for instance in dataset.instances] == [True, True]
     assert options.cache is not None
     assert not options.cache.exists()
     assert {image.path.parents[2].name for item in dataset.instances for image in item.images if image.path} == {

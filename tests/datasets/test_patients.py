@@ -42,13 +42,15 @@ def test_ids_are_keyed_hashes(tmp_path: Path, options: DataOptions, site_key: Pa
     assert other.sha256 != data.sha256
 
 
-def test_a_cluster_with_a_patient_is_not_named(tmp_path: Path, options: DataOptions) -> None:
-    """Not in instances that are said to be no patient's either; of these the rest stays."""
+def test_a_cluster_with_a_patient_is_not_named(tmp_path: Path, options: DataOptions, site_key: Path) -> None:
+    """Nor is any instance in it, whatever its row says: it would lead from a hash to a name."""
     shared = {**ROW, "source_id": "open", "patient_id": "Doe 1", "images": ["9.png"]}
     data = _loaded(tmp_path / "ward", [_patient(1), shared, {**ROW, "source_id": "far", "images": ["8.png"]}], options)
     first, second, third = data.instances
     assert first.cluster == second.cluster != f"{data.name}/MRN-1"
-    assert (second.id, third.id, third.cluster) == ("open", "far", f"{data.name}/far")
+    assert second.phi
+    assert second.id == _known_as(f"{data.name}/open", site_key)
+    assert (third.id, third.cluster) == ("far", f"{data.name}/far")
 
 
 def test_data_without_patients_need_no_key(tmp_path: Path, options: DataOptions, site_key: Path) -> None:

@@ -38,6 +38,7 @@ def write_data(folder: Path) -> Path:
         rows.append(
             {
                 "source_id": f"{number} {text[:2_000]}",
+                "phi": False,
                 "question": long,
                 "answer": f"yes {text[:500]}",
                 "question_type": "open_ended",

@@ -113,7 +113,7 @@ def test_a_small_group_is_never_shown_as_a_rate() -> None:
     """Neither in the view nor on the page: its number, and whole per cents that its rate may lie between."""
     run = tagged(planted_run(LARGE), organ__lung=(0, 1, 2, 3), organ__liver=tuple(range(4, 480)))
     row = next(row for row in by(run, "By organ").rows if row.name == "lung")
-    assert [cell.text for cell in row.cells] == ["too few: 4 instances"] * 4
+    assert [cell.text for cell in row.cells] == ["uncertain: 4 instances"] * 4
     for cell in row.cells:
         assert re.fullmatch(r"\d+ to \d+ %", cell.interval or "")
         assert cell.span
@@ -121,7 +121,7 @@ def test_a_small_group_is_never_shown_as_a_rate() -> None:
     drawn = cells(render_html(run.view).decode())
     few = [words for words, is_few in drawn if is_few]
     assert len(few) >= 4
-    assert not [words for words in few if RATE.search(words) or "too few" not in words]
+    assert not [words for words in few if RATE.search(words) or "uncertain" not in words]
     assert [words for words, is_few in drawn if not is_few and RATE.search(words)]
 
 

@@ -175,7 +175,7 @@ def test_what_was_not_asked_is_no_error() -> None:
     assert [row.verdicts[0] + row.verdicts[3] for row in listed(run)][:4] == ["nn", "nn", "nn", "gc"]
     assert view.breakdown
     camera = [row.cells[0].text for row in view.breakdown.groupings[0].rows]
-    assert camera[:2] == ["not measured", "too few: 24 instances"]
+    assert camera[:2] == ["not measured", "uncertain: 24 instances"]
     assert view.recovery
     assert Arm.BASELINE not in [arm.arm for arm in view.recovery.arms]
 
