@@ -120,13 +120,17 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pdf", action="store_true", help="print it, with the Chromium that is installed, offline")
     parser.add_argument("--output", type=Path, metavar="FILE", help="PDF file to write; default RUN/report.pdf")
     parser.add_argument("--browser", type=Path, metavar="PATH", help="a Chromium, or one of its kin, to print with")
-    parser.add_argument("--timeout", type=_seconds, default=300, metavar="S", help="for the browser (default: 300)")
+    parser.add_argument("--timeout", type=_seconds, metavar="S", help="for the browser (default: 300)")
     parser.set_defaults(command=_report)
 
 
 def _seconds(text: str) -> float:
-    if not 0 < (seconds := float(text)) < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds. Valid: more than 0")
     return seconds
 
 
@@ -180,14 +184,13 @@ def _plan(arguments: argparse.Namespace) -> str:
 
 
 def _report(arguments: argparse.Namespace) -> str:
-    from clinhallu_gate.pipeline.printing import page_of, print_report  # noqa: PLC0415 - as above
+    from clinhallu_gate.pipeline.printing import DEFAULT_TIMEOUT_S, page_of, print_report  # noqa: PLC0415 - as above
 
     if arguments.pdf:
-        return print_report(
-            arguments.run, arguments.output, browser=arguments.browser, timeout_s=arguments.timeout
-        ).line
-    if arguments.output or arguments.browser:
-        raise BadInput("report: --output and --browser are for --pdf.")
+        timeout_s = arguments.timeout or DEFAULT_TIMEOUT_S
+        return print_report(arguments.run, arguments.output, browser=arguments.browser, timeout_s=timeout_s).line
+    if arguments.output or arguments.browser or arguments.timeout:
+        raise BadInput("report: --output, --browser and --timeout are for --pdf.")
     return f"{page_of(arguments.run)}: open it in a browser, or print it with --pdf."
 
 

@@ -55,7 +55,9 @@ def test_where_the_report_lies(run: Path, capsys: pytest.CaptureFixture[str]) ->
     """Without --pdf nothing is printed; what is for --pdf alone is refused."""
     assert main(["report", str(run)]) == 0
     assert capsys.readouterr().out == f"{run}/report.html: open it in a browser, or print it with --pdf.\n"
-    assert refused(capsys, str(run), "--output", "x.pdf") == "report: --output and --browser are for --pdf."
+    assert refused(capsys, str(run), "--output", "x.pdf") == (
+        "report: --output, --browser and --timeout are for --pdf."
+    )
 
 
 def test_a_printed_report(run: Path, browser: Callable[[str], str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from clinhallu_gate.errors import GateError
 from clinhallu_gate.report.decision import FILE_NAME, DecisionDocument
-from clinhallu_gate.vocabulary import Detail
+from clinhallu_gate.report.files import holds_texts, told_digests
 
 DECISION: Final = FILE_NAME
 MANIFEST: Final = "manifest.json"
@@ -46,11 +46,6 @@ def files_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for name in FILES if not (is_apart(manifest) and name in KEPT_APART))
 
 
-def holds_texts(manifest: Mapping[str, Any]) -> bool:
-    """Whether files in the run's folder show texts of the data."""
-    return bool(manifest.get("report_detail", Detail.FULL) == Detail.FULL)
-
-
 def is_apart(manifest: Mapping[str, Any]) -> bool:
     """Whether the run's texts lie apart."""
     return manifest.get("patient_data") is True or not holds_texts(manifest)
@@ -83,10 +78,17 @@ def thresholds_name(document: DecisionDocument) -> str:
     return f"{THRESHOLDS}/{PurePosixPath(document.thresholds.file).name}"
 
 
-def disagreements(run: Told, thresholds_sha256: str | None) -> Iterator[str]:
-    """Yield where decision, manifest and thresholds file do not speak of the same run."""
+def disagreements(run: Told, digests: Mapping[str, str]) -> Iterator[str]:
+    """Yield where decision, manifest, thresholds file and the run's other files are not of the same run.
+
+    Args:
+        run: What decision and manifest say.
+        digests: SHA-256 of every file, by the name under which it is packed.
+    """
     decision, manifest = run.decision, run.manifest
-    yield from _differs(thresholds_name(decision), "SHA-256", thresholds_sha256, decision.thresholds.sha256)
+    policy = thresholds_name(decision)
+    yield from _differs(policy, "SHA-256", digests.get(policy), decision.thresholds.sha256)
+    yield from _other_files(manifest.get("files"), told_digests(digests))
     yield from _differs(
         MANIFEST, "thresholds.sha256", _at(manifest, "thresholds", "sha256"), decision.thresholds.sha256
     )
@@ -99,6 +101,19 @@ def disagreements(run: Told, thresholds_sha256: str | None) -> Iterator[str]:
     data = manifest.get("datasets")
     found = [_at(one, "sha256") for one in data] if isinstance(data, list) else None
     yield from _differs(MANIFEST, "datasets.sha256", found, [one.sha256 for one in decision.datasets])
+
+
+def _other_files(left: object, found: Mapping[str, str]) -> Iterator[str]:
+    """Yield the files that are not those which the run left, as its manifest names them."""
+    if not isinstance(left, dict):
+        yield f"{MANIFEST}: files: does not say which files the run left"
+        return
+    for name in sorted(left.keys() | found.keys()):
+        if left.get(name) != found.get(name):
+            yield (
+                f"{name}: SHA-256: {found.get(name, 'no such file')} found, {left.get(name, 'no such file')} expected, "
+                f"as {MANIFEST} says"
+            )
 
 
 def _at(content: object, *keys: str) -> object:

@@ -83,9 +83,9 @@ def _members(run: Path, thresholds: Path | None) -> list[Member]:
     for name in files:
         if trouble := name_trouble(name):
             raise BadInput(f"{run}: {name!r} {trouble}, so it cannot be packed.")
-    for said in disagreements(document, sha256(_chunks(policy))):
-        raise BadInput(f"{run}: is not of one run: {said}.")
     digests = {name: sha256(_chunks(file)) for name, file in files.items()}
+    for said in disagreements(document, digests):
+        raise BadInput(f"{run}: is not of one run: {said}.")
     stated = statement_bytes(statement(document, digests))
     listed = sums({**digests, STATEMENT: sha256([stated])})
     return [*(_file(name, file) for name, file in files.items()), _made(STATEMENT, stated), _made(SUMS, listed)]

@@ -20,7 +20,6 @@ from clinhallu_gate.evidence.contents import (
     Unreadable,
     disagreements,
     files_of,
-    holds_texts,
     read_json,
     sha256,
     thresholds_name,
@@ -28,6 +27,7 @@ from clinhallu_gate.evidence.contents import (
 )
 from clinhallu_gate.evidence.statement import differences, read_sums, statement, statement_bytes
 from clinhallu_gate.report.figures import plural
+from clinhallu_gate.report.files import holds_texts
 from clinhallu_gate.report.pictures import ASSETS
 from clinhallu_gate.report.visible import one_line
 
@@ -87,7 +87,7 @@ class _Archive:
             digests = self._checked_digests()
             run = told(self._content(DECISION), self._content(MANIFEST))
             self._demand(list(_additions(run, digests)))
-            self._demand(list(disagreements(run, digests.get(thresholds_name(run.decision)))))
+            self._demand(list(disagreements(run, digests)))
             self._check_statement(run, digests)
         except Unreadable as error:
             raise DoesNotHold(f"{self._path}: does not hold: {one_line(str(error))}.") from None

@@ -123,11 +123,11 @@ def _write_documents(run: Run) -> ReportView:
     decided, context = decision_of(run, results), _context(run)
     view = report_view(decided, results, context, run.pictures)
     pq.write_table(results_table(results), folder / RESULTS_FILE)
-    _write_manifest(folder, manifest_of(run.prepared, started=run.started, run=run))
     write_report(folder, view, case_views(results, run.pictures))
     if run.prepared.confidential and context.detail is Detail.FULL:
         view = report_view(decided, run.shown, context.model_copy(update={"detail": Detail.REDACTED}))
     (folder / "summary.md").write_text(summary_markdown(view), "utf-8")
+    _write_manifest(folder, manifest_of(run.prepared, started=run.started, run=run))
     part = folder / f".{decision.FILE_NAME}"
     part.write_bytes(decided.to_json())
     part.replace(folder / decision.FILE_NAME)  # last, and whole: a folder that holds it holds all

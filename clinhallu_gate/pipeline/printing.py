@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from clinhallu_gate.errors import BadInput
+from clinhallu_gate.report.files import holds_texts
 from clinhallu_gate.report.html import FILE_NAME as PAGE
 
 DEFAULT_NAME: Final = "report.pdf"
@@ -40,11 +41,13 @@ class Printed:
 
     file: Path
     size: int
+    holds_texts: bool
 
     @property
     def line(self) -> str:
         """Return it as one line."""
-        return f"{self.file}: {self.size / 1e6:.1f} MB. It holds the texts of the run: keep it as you keep the data."
+        holds = "the texts of the run: keep it as you keep the data" if self.holds_texts else "no texts"
+        return f"{self.file}: {self.size / 1e6:.1f} MB. It holds {holds}."
 
 
 def page_of(run: Path) -> Path:
@@ -72,7 +75,8 @@ def print_report(
     page, file = page_of(run), output or run / DEFAULT_NAME
     if file.suffix.lower() != ".pdf" or file.is_dir():
         raise BadInput(f"--output: {file} must be a file whose name ends in .pdf.")
-    moment, program = _finished(run / "manifest.json"), _browser(browser)
+    manifest = _manifest(run / "manifest.json")
+    moment, program = _finished(run / "manifest.json", manifest), _browser(browser)
     try:
         # Beside the file and not in /tmp: patient data stays where it may lie, and packaged browsers see no /tmp.
         with tempfile.TemporaryDirectory(prefix=".printing-", dir=file.parent, ignore_cleanup_errors=True) as scratch:
@@ -83,7 +87,7 @@ def print_report(
             draft.replace(file)
     except OSError as error:
         raise BadInput(f"{file}: cannot be written: {error.strerror or error}.") from None
-    return Printed(file, file.stat().st_size)
+    return Printed(file, file.stat().st_size, holds_texts(manifest))
 
 
 def dated(pdf: bytes, moment: datetime) -> bytes:
@@ -92,12 +96,19 @@ def dated(pdf: bytes, moment: datetime) -> bytes:
     return _DATED.sub(lambda found: found.group(1) + stamp + b"+00'00')", pdf)
 
 
-def _finished(manifest: Path) -> datetime:
+def _manifest(file: Path) -> dict[str, Any]:
     try:
-        said = json.loads(manifest.read_bytes())["finished"]
-        moment = datetime.fromisoformat(said)
-    except (OSError, ValueError, KeyError, TypeError):
-        raise BadInput(f"{manifest}: does not say when the run finished, which dates the PDF file.") from None
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        found = None
+    return found if isinstance(found, dict) else {}
+
+
+def _finished(file: Path, manifest: Mapping[str, Any]) -> datetime:
+    try:
+        moment = datetime.fromisoformat(manifest["finished"])
+    except (ValueError, KeyError, TypeError):
+        raise BadInput(f"{file}: does not say when the run finished, which dates the PDF file.") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

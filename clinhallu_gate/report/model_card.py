@@ -15,6 +15,7 @@ from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gate.result import GateResult
 from clinhallu_gate.report.decision import FILE_NAME, DatasetDigest, DecisionDocument, load
 from clinhallu_gate.report.names import subject
+from clinhallu_gate.report.visible import one_line
 from clinhallu_gate.vocabulary import Metric, Unit
 
 _TASK: Final = {"type": "visual-question-answering", "name": "Medical visual question answering, in three stages"}
@@ -37,8 +38,11 @@ def model_card(run: Path, *, name: str | None = None, source_url: str | None = N
         source_url: Where the run's evidence can be had.
 
     Raises:
-        BadInput: The run was not completed, ended early or is of a part of the data, or no gate has such a rate.
+        BadInput: The address is none, the run was not completed, ended early or is of a part of the data, or no gate
+            has such a rate.
     """
+    if source_url is not None and not source_url.startswith(("https://", "http://")):
+        raise BadInput(f"--source-url: {one_line(source_url)} is no address. Valid: one that begins with https://.")
     document, manifest = _whole(run)
     results = list(_results(document, manifest))
     if not results:

@@ -9,6 +9,7 @@ import pytest
 from clinhallu_gate.gate import Release
 from clinhallu_gate.report import DatasetDigest, FileDigest, NamedDigest
 from clinhallu_gate.report.decision import build
+from clinhallu_gate.report.files import file_digests
 from clinhallu_gate.vocabulary import Decision
 
 POLICY = b"schema_version: 1\ngates: []\n"
@@ -47,10 +48,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "versions": {"clinhallu-gate": "0.1.0"},
     }
     (folder / "decision.json").write_bytes(document.to_json())
-    (folder / "manifest.json").write_text(json.dumps(manifest))
     for name in ("results.parquet", "traces.parquet", "instances.jsonl", "report.html", "summary.md"):
         (folder / name).write_text(f"the content of {name}\n")
     (folder / "report_assets/film 1.png").write_bytes(bytes(range(256)))
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "files": file_digests(folder)}))
     (folder / "server.log").write_text("a secret of the server")
     (folder / "store.sqlite").write_text("every reply")
     return folder

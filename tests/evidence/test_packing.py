@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,9 @@ def test_the_statement(run: Path) -> None:
 def test_a_run_without_report_assets(run: Path) -> None:
     """Small runs have none."""
     shutil.rmtree(run / "report_assets")
+    manifest = json.loads((run / "manifest.json").read_text())
+    del manifest["files"]["report_assets"]
+    (run / "manifest.json").write_text(json.dumps(manifest))
     assert pack(run).files == 8
 
 
@@ -186,3 +190,31 @@ def test_a_run_that_changes_meanwhile(run: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(BadInput, match=r"was changed while it was packed \(.*summary.md: SHA-256"):
         pack(run)
     assert not (run / "evidence.zip").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda run: (run / "report.html").write_text("RELEASED"), "report.html"),
+        (lambda run: (run / "summary.md").write_text("RELEASED"), "summary.md"),
+        (lambda run: (run / "results.parquet").write_text("other verdicts"), "results.parquet"),
+        (lambda run: shutil.rmtree(run / "report_assets"), "report_assets"),
+        (lambda run: (run / "report_assets/film 1.png").unlink(), "report_assets"),
+        (lambda run: (run / "report_assets/film 2.png").touch(), "report_assets"),
+        (lambda run: (run / "report_assets/film 1.png").write_bytes(b"another"), "report_assets"),
+    ],
+)
+def test_files_of_another_run(run: Path, change: Callable[[Path], object], named: str) -> None:
+    """A page, a summary or a picture that the run did not leave is no evidence of it; nor is a folder without one."""
+    change(run)
+    with pytest.raises(BadInput, match=rf"is not of one run: {named}: SHA-256: .* expected, as manifest.json says"):
+        pack(run)
+    assert not (run / "evidence.zip").exists()
+
+
+def test_a_manifest_that_names_no_files(run: Path) -> None:
+    """Then nothing tells whose report it is."""
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps({name: value for name, value in manifest.items() if name != "files"}))
+    with pytest.raises(BadInput, match=r"manifest.json: files: does not say which files the run left"):
+        pack(run)
