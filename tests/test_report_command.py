@@ -55,9 +55,8 @@ def test_where_the_report_lies(run: Path, capsys: pytest.CaptureFixture[str]) ->
     """Without --pdf nothing is printed; what is for --pdf alone is refused."""
     assert main(["report", str(run)]) == 0
     assert capsys.readouterr().out == f"{run}/report.html: open it in a browser, or print it with --pdf.\n"
-    assert refused(capsys, str(run), "--output", "x.pdf") == (
-        "report: --output, --browser and --timeout are for --pdf."
-    )
+    for option in (("--output", "x.pdf"), ("--browser", "x"), ("--timeout", "300")):
+        assert refused(capsys, str(run), *option) == "report: --output, --browser and --timeout are for --pdf."
 
 
 def test_a_printed_report(run: Path, browser: Callable[[str], str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,6 +68,16 @@ def test_a_printed_report(run: Path, browser: Callable[[str], str], capsys: pyte
     assert (run / "report.pdf").read_bytes() == b"%PDF-1.4 " + dates
     assert stat.S_IMODE((run / "report.pdf").stat().st_mode) == 0o600
     assert sorted(file.name for file in run.iterdir()) == ["manifest.json", "report.html", "report.pdf"]
+
+
+@pytest.mark.parametrize("detail", ["redacted", "summary"])
+def test_a_report_without_texts(
+    detail: str, run: Path, browser: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On paper it holds no more than on the screen."""
+    (run / "manifest.json").write_text(json.dumps({"finished": "2026-01-31T12:03:20Z", "report_detail": detail}))
+    assert main(["report", str(run), "--pdf", "--browser", browser(PRINTS)]) == 0
+    assert capsys.readouterr().out == f"{run}/report.pdf: 0.0 MB. It holds no texts.\n"
 
 
 @pytest.mark.parametrize(
@@ -163,7 +172,8 @@ def test_a_timeout_that_is_none(seconds: str, run: Path, capsys: pytest.CaptureF
     with pytest.raises(SystemExit) as ended:
         main(["report", str(run), "--pdf", "--timeout", seconds])
     assert ended.value.code == 4
-    assert "--timeout" in capsys.readouterr().err
+    said = f"argument --timeout: {seconds} is no number of seconds. Valid: more than 0\n"
+    assert capsys.readouterr().err.endswith(said)
 
 
 def test_dates_of_any_offset_are_replaced() -> None:

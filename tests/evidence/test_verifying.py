@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from clinhallu_gate.errors import BadInput, DoesNotHold, GateError
 from clinhallu_gate.evidence import pack, verify
 from clinhallu_gate.evidence.container import Member, checksum, written
-from clinhallu_gate.evidence.statement import sums
+from clinhallu_gate.evidence.contents import told
+from clinhallu_gate.evidence.statement import statement, statement_bytes, sums
 
 
 @pytest.fixture
@@ -46,6 +47,14 @@ def _listed(contents: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the contents with a list of digests that fits them."""
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items() if name != "SHA256SUMS"}
     return {**contents, "SHA256SUMS": sums(digests)}
+
+
+def _stated(contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the contents with a statement and a list that fit them, as packing them would have given."""
+    of_run = {name: content for name, content in contents.items() if name not in ("statement.json", "SHA256SUMS")}
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in of_run.items()}
+    said = statement(told(contents["decision.json"], contents["manifest.json"]), digests)
+    return dict(sorted(_listed({**of_run, "statement.json": statement_bytes(said)}).items()))
 
 
 def test_evidence_that_holds(archive: Path) -> None:
@@ -172,6 +181,26 @@ def test_another_policy(archive: Path) -> None:
     with pytest.raises(
         DoesNotHold, match=r"thresholds/board.yaml: SHA-256: \w{64} found, \w{64} expected, as decision"
     ):
+        verify(archive)
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"report_assets/film 1.png": None}, "report_assets"),
+        ({"report_assets/film 1.png": b"another"}, "report_assets"),
+        ({"report_assets/film 2.png": b"one more"}, "report_assets"),
+        ({"report.html": b"the page of another run"}, "report.html"),
+        ({"summary.md": b"RELEASED"}, "summary.md"),
+    ],
+)
+def test_files_of_another_run(archive: Path, changed: Mapping[str, bytes | None], named: str) -> None:
+    """Statement and list may fit them: the run did not leave them."""
+    contents = _contents(archive)
+    assert _stated(contents) == contents
+    forged = {name: content for name, content in {**contents, **changed}.items() if content is not None}
+    _packed(archive, _stated(forged))
+    with pytest.raises(DoesNotHold, match=rf"does not hold: {named}: SHA-256: .* expected, as manifest.json says\.$"):
         verify(archive)
 
 
