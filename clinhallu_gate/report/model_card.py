@@ -24,6 +24,8 @@ _METRIC_ID: Final[Mapping[Metric, str]] = {Metric.ANSWER_ACCURACY: "accuracy"}
 _MEAN: Final = "mean"
 _DIGITS: Final = 6
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+#: With a host, and in one piece, as it becomes a link.
+_ADDRESS: Final = re.compile(r"https?://[^\s/?#]\S*", re.IGNORECASE)
 
 
 def model_card(run: Path, *, name: str | None = None, source_url: str | None = None) -> str:
@@ -41,7 +43,7 @@ def model_card(run: Path, *, name: str | None = None, source_url: str | None = N
         BadInput: The address is none, the run was not completed, ended early or is of a part of the data, or no gate
             has such a rate.
     """
-    if source_url is not None and not source_url.startswith(("https://", "http://")):
+    if source_url is not None and not _ADDRESS.fullmatch(source_url):
         raise BadInput(f"--source-url: {one_line(source_url)} is no address. Valid: one that begins with https://.")
     document, manifest = _whole(run)
     results = list(_results(document, manifest))

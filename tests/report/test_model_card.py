@@ -138,7 +138,10 @@ def test_folders_that_are_no_run(made: Make, tmp_path: Path, content: str) -> No
         model_card(tmp_path)
 
 
-@pytest.mark.parametrize("url", ["javascript:alert(1)", "evidence.zip", "ftp://e.example/x"])
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "evidence.zip", "ftp://e.example/x", "https://", "https:///x", "https://e.example/\nx"],
+)
 def test_an_address_is_one_of_the_web(url: str, tmp_path: Path) -> None:
     """It becomes a link on a model's page."""
     with pytest.raises(BadInput, match=r"^--source-url: .* is no address\. Valid: one that begins with https://\.$"):
