@@ -103,11 +103,7 @@ def _write(path: Path, data: bytes) -> None:
     try:
         handle = _opened(scratch)
     except FileNotFoundError:
-        for folder in (
-            path.parents[2],
-            path.parents[1],
-            path.parent,
-        ):  # each for its owner alone: the mode is the last's
+        for folder in reversed(path.parents[:3]):  # each by itself: a mode is given to the last of a path alone
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = _opened(scratch)
     with os.fdopen(handle, "wb") as file:

@@ -11,15 +11,12 @@ from pydantic import ValidationError
 
 from clinhallu_gate.errors import GateError
 from clinhallu_gate.report.decision import FILE_NAME, DecisionDocument
-from clinhallu_gate.report.files import holds_texts, told_digests
+from clinhallu_gate.report.files import NAMED, holds_texts, told_digests
 
 DECISION: Final = FILE_NAME
 MANIFEST: Final = "manifest.json"
 #: Files that a run leaves; the server's log and the store are none of them.
-FILES: Final = (
-    *(DECISION, MANIFEST, "results.parquet", "traces.parquet", "instances.jsonl"),
-    *("report.html", "summary.md"),
-)
+FILES: Final = (DECISION, MANIFEST, *NAMED)
 #: Of which these lie elsewhere, in the private folder, for patients and for redacted runs; they are not packed then.
 KEPT_APART: Final = ("traces.parquet", "instances.jsonl")
 THRESHOLDS: Final = "thresholds"
