@@ -35,6 +35,13 @@ class Alias(NamedTuple):
     stands_for: str
 
 
+class Identifier(NamedTuple):
+    """A value that tells who a patient is."""
+
+    what: Literal["name", "id", "accession_number", "birth_date"]
+    value: str
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """Named data, with a digest of its content."""
@@ -54,6 +61,10 @@ class Dataset:
     """Why rows were left out, where that was allowed."""
     aliases: tuple[Alias, ...] = field(default=(), repr=False)
     """The pseudonyms of patients in it."""
+    files: tuple[Path, ...] = field(default=(), repr=False)
+    """DICOM files that were read for it."""
+    identifiers: frozenset[Identifier] = field(default=frozenset(), repr=False)
+    """What identifies patients in the headers that were read; nothing that may be shared holds any of it."""
 
 
 def content_digest(instances: Sequence[Instance]) -> str:
