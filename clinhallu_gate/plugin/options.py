@@ -34,6 +34,13 @@ def _add_model(group: pytest.OptionGroup) -> None:
         help=f"an OpenAI-compatible server that already runs (repeat for replicas; its key from {API_KEY})",
     )
     group.addoption("--model-revision", metavar="REV", help="what an endpoint serves; makes its replies last")
+    group.addoption(
+        "--allow-host",
+        metavar="HOST",
+        action="append",
+        default=[],
+        help="send patient data to this host, too (HOST or HOST:PORT, repeatable); else to this machine alone",
+    )
     for flag, (_, valid) in PASS_THROUGH.items():
         group.addoption(flag, metavar="X", help=f"passed on to vLLM, for every model that is hosted: {valid}")
     group.addoption("--concurrency", metavar="N", type=int, help="most calls in flight per server")
@@ -128,6 +135,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         model_revision=option.model_revision,
         api_key=os.environ.get(API_KEY),
         judge_api_key=os.environ.get(JUDGE_API_KEY),
+        allow_hosts=tuple(option.allow_host),
         serve_flags=_serve_flags(config),
         no_decision=option.no_decision,
         report_detail=option.report_detail,
