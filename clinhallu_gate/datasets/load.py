@@ -51,16 +51,17 @@ def _spelled_out(specs: Sequence[str]) -> Iterator[str]:
 
 
 def _parts(specs: Sequence[str], options: DataOptions) -> Iterator[Part]:
-    """Load everything in order; data of the benchmark at once, as they share files."""
-    manifests = {spec: _manifest(spec) for spec in specs if spec not in SOURCES and spec not in SETS}
-    names = [spec for spec in specs if spec in SETS]
+    """Load everything, and give it in order; data of the benchmark at once, as they share files.
+
+    They come last: beside data of patients the hub is not asked for them.
+    """
+    paths = {spec: _manifest(spec) for spec in specs if spec not in SOURCES and spec not in SETS}
     intakes = _intakes(options)
-    released = dict(zip(names, load_released(names, options.data_root, intakes), strict=True)) if names else {}
-    for spec in specs:
-        if spec in SOURCES:
-            yield _generated(spec)
-        else:
-            yield released[spec] if spec in released else load_manifest(manifests[spec], intakes)
+    parts = {spec: load_manifest(path, intakes) for spec, path in paths.items()}
+    offline = any(instance.phi for part in parts.values() for instance in part.dataset.instances)
+    if names := [spec for spec in specs if spec in SETS]:
+        parts |= zip(names, load_released(names, options.data_root, intakes, offline=offline), strict=True)
+    return (_generated(spec) if spec in SOURCES else parts[spec] for spec in specs)
 
 
 def _manifest(spec: str) -> Path:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clinhallu_gate.egress import host_of, is_here
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.judge.agreement import agreement
 from clinhallu_gate.judge.families import same_family
@@ -247,7 +248,13 @@ def _notes(prepared: Prepared) -> list[str]:
         *_, last = prepared.earlier
         many = f"{len(prepared.earlier)} earlier runs, the last" if len(prepared.earlier) > 1 else "an earlier run,"
         notes.append(f"this model was held against these data before: {many} {last}")
-    return [*notes, *_notes_on_detail(prepared), *_notes_on_rows(prepared), *_notes_on_judge(prepared)]
+    return [
+        *notes,
+        *_notes_on_detail(prepared),
+        *_notes_on_hosts(prepared),
+        *_notes_on_rows(prepared),
+        *_notes_on_judge(prepared),
+    ]
 
 
 def _notes_on_detail(prepared: Prepared) -> Iterator[str]:
@@ -258,6 +265,15 @@ def _notes_on_detail(prepared: Prepared) -> Iterator[str]:
     if prepared.patient_data:
         where = prepared.options.short(prepared.kept_dir)
         yield f"patient data: replies, images and what the pseudonyms stand for are in {where}; it stays with the site"
+
+
+def _notes_on_hosts(prepared: Prepared) -> Iterator[str]:
+    """Say to whom else patients' data were sent."""
+    asked = [one for one in (prepared.model, prepared.judge_model) if one is not None]
+    hosts = [host_of(url) for one in asked for url in one.endpoints] if prepared.patient_data else []
+    elsewhere = ", ".join(dict.fromkeys(str(host) for host in hosts if not is_here(host)))
+    if elsewhere:
+        yield f"--allow-host: questions and images of patients were sent to another machine: {elsewhere}"
 
 
 def _notes_on_stop(run: Run) -> Iterator[str]:

@@ -62,6 +62,8 @@ class Manifest(Record):
     """How much of the data the files beside this one show."""
     patient_data: bool = False
     """Whether any instance is of a patient."""
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts other than this machine that data of patients were allowed to be sent to."""
     calls: Mapping[str, int] = {}
     """Made, from the store (or equal to a call that this run had made), failed, retried."""
     judge_calls: Mapping[str, int] = {}
@@ -101,6 +103,7 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         no_decision=options.no_decision,
         report_detail=prepared.detail,
         patient_data=prepared.patient_data,
+        allow_hosts=options.allow_hosts,
         calls=asdict(run.tally) if run else {},
         judge_calls=asdict(run.judge_tally) if run else {},
         failure=run.failure if run else "",

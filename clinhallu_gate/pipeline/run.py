@@ -229,7 +229,9 @@ def hosts_of(prepared: Prepared) -> Hosts:
 
 
 def _host_of(asked: Asked | None, log_path: Path) -> ModelHost | None:
-    return ModelHost(asked.entry, asked.identity, log_path=log_path) if asked is not None and asked.hosted else None
+    if asked is None or not asked.hosted:
+        return None
+    return ModelHost(asked.entry, asked.identity, log_path=log_path, offline=asked.offline)
 
 
 def _each(*listeners: Listener) -> Listener:
