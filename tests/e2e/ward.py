@@ -44,6 +44,7 @@ class Ward:
         data: Path | None = None,
         endpoint: str | None = None,
         judge_endpoint: str | None = None,
+        policy: Path | None = None,
     ) -> "Seen":
         """Gate a model; say all that pytest can say."""
         junit = self.rig.folder().with_suffix(".xml")
@@ -56,7 +57,7 @@ class Ward:
             "--judge-endpoint": judge_endpoint or self.judge.base_url,
             "--judge-revision": "1",
             "--data": str(data or self.folder / "ward.jsonl"),
-            "--thresholds": str(self.folder / "policy.yaml"),
+            "--thresholds": str(policy or self.folder / "policy.yaml"),
             "--junitxml": str(junit),
         }
         tests = () if rest and "test_" in rest[0] else ("suites/",)
