@@ -3,7 +3,7 @@
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gate.release import EXIT_FAIL, EXIT_NO_DECISION, EXIT_NOT_COMPLETED
 from clinhallu_gate.hosting.endpoint import root_url
+from clinhallu_gate.pipeline.asked import is_public
 from clinhallu_gate.pipeline.folder import begin_folder, decision_of, revoke, write_folder
 from clinhallu_gate.pipeline.hosts import Hosts
 from clinhallu_gate.pipeline.known import known_of_data, scan_beside
@@ -21,6 +22,7 @@ from clinhallu_gate.pipeline.plan import make_plan
 from clinhallu_gate.pipeline.prepare import Prepared, prepare
 from clinhallu_gate.pipeline.run import Run, hosts_of
 from clinhallu_gate.plugin.approved import Approving, demand_approvable
+from clinhallu_gate.plugin.confined import confined, quoting_nobody
 from clinhallu_gate.plugin.exchange import NO_SERVER, NOTHING, Exchange, Selection, ServerAddress
 from clinhallu_gate.plugin.options import is_asked, run_options
 from clinhallu_gate.plugin.progress import Progress
@@ -63,6 +65,7 @@ class ControllerState:
         self._looked = False
         self._heard: Heard | None = None
         self._withheld = False
+        self._confined = ExitStack()
 
     @property
     def has_workers(self) -> bool:
@@ -78,8 +81,13 @@ class ControllerState:
 
     def prepare(self) -> None:
         """Look at everything a run needs. Raises ``BadInput``."""
-        if self.prepared is None:
-            self.prepared = prepare(run_options(self._config), look_only=self._config.option.collectonly)
+        if self.prepared is not None:
+            return
+        options = run_options(self._config)
+        with quoting_nobody(wanted=not is_public(options)):
+            self.prepared = prepare(options, look_only=self._config.option.collectonly)
+        if self.prepared.patient_data:
+            self._confined.enter_context(confined())
 
     @property
     def model(self) -> str:
@@ -150,7 +158,7 @@ class ControllerState:
 
     def _evaluate(self, prepared: Prepared, selection: Selection, progress: Progress) -> None:
         gates = [spec for spec in prepared.gates if spec.id in set(selection.gates)]
-        with usage_errors():
+        with usage_errors(), quoting_nobody(wanted=prepared.confidential, kept_in=prepared.kept_dir):
             repeats = prepared.options.repeats
             plan = make_plan(prepared.protocol, prepared.frame, gates, selection.wanted, repeats=repeats)
             begin_folder(prepared)
@@ -259,6 +267,7 @@ class ControllerState:
             hosts.stop()
         if "exchange" in self.__dict__:
             self.exchange.close()
+        self._confined.close()
 
 
 def _demand_tests(selection: Selection) -> None:
