@@ -6,11 +6,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from clinhallu_gate.datasets.assemble import Intakes, Part
+from clinhallu_gate.datasets.assemble import Part
 from clinhallu_gate.datasets.benchmark import load_released
 from clinhallu_gate.datasets.cache import ImageCache, default_cache
 from clinhallu_gate.datasets.dataset import DataOptions, Dataset, content_digest
-from clinhallu_gate.datasets.intake import Intake
+from clinhallu_gate.datasets.intake import Intake, Intakes
 from clinhallu_gate.datasets.manifest import load_manifest, manifest_at
 from clinhallu_gate.datasets.patients import protect
 from clinhallu_gate.datasets.phantom.generate import phantom_instances
@@ -60,7 +60,11 @@ def _parts(specs: Sequence[str], options: DataOptions) -> Iterator[Part]:
         if spec in SOURCES:
             yield _generated(spec)
         else:
-            yield released[spec] if spec in released else load_manifest(manifests[spec], intakes)
+            yield (
+                released[spec]
+                if spec in released
+                else load_manifest(manifests[spec], intakes, max_images=options.max_images)
+            )
 
 
 def _manifest(spec: str) -> Path:
