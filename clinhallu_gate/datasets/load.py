@@ -6,11 +6,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from clinhallu_gate.datasets.assemble import Intakes, Part
+from clinhallu_gate.datasets.assemble import Part
 from clinhallu_gate.datasets.benchmark import load_released
 from clinhallu_gate.datasets.cache import ImageCache, default_cache
 from clinhallu_gate.datasets.dataset import DataOptions, Dataset, content_digest
-from clinhallu_gate.datasets.intake import Intake
+from clinhallu_gate.datasets.intake import Intake, Intakes
 from clinhallu_gate.datasets.manifest import load_manifest, manifest_at
 from clinhallu_gate.datasets.patients import protect
 from clinhallu_gate.datasets.phantom.generate import phantom_instances
@@ -57,7 +57,7 @@ def _parts(specs: Sequence[str], options: DataOptions) -> Iterator[Part]:
     """
     paths = {spec: _manifest(spec) for spec in specs if spec not in SOURCES and spec not in SETS}
     intakes = _intakes(options)
-    parts = {spec: load_manifest(path, intakes) for spec, path in paths.items()}
+    parts = {spec: load_manifest(path, intakes, max_images=options.max_images) for spec, path in paths.items()}
     offline = any(instance.phi for part in parts.values() for instance in part.dataset.instances)
     if names := [spec for spec in specs if spec in SETS]:
         parts |= zip(names, load_released(names, options.data_root, intakes, offline=offline), strict=True)

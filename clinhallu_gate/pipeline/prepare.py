@@ -17,6 +17,7 @@ from clinhallu_gate.config.thresholds import (
     load_thresholds,
     named_groups,
 )
+from clinhallu_gate.datasets.dataset import MAX_IMAGES
 from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data
 from clinhallu_gate.egress import allowed_host
 from clinhallu_gate.errors import BadInput, not_one_of
@@ -189,6 +190,7 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
             options.allow_bad_rows,
             private_cache=private_folder(run_dir),
             named=named_groups(thresholds),
+            max_images=entry.max_images or MAX_IMAGES,
         ),
     )
     everything = [instance for dataset in datasets for instance in dataset.instances]
