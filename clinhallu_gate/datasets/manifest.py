@@ -3,14 +3,16 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from clinhallu_gate.config.thresholds import EACH, MEAN
-from clinhallu_gate.datasets.assemble import Assembly, Intakes, Part
+from clinhallu_gate.datasets.assemble import Assembly, Choosing, Intakes, Part
 from clinhallu_gate.datasets.check import manifest_row
 from clinhallu_gate.datasets.intake import Picture
+from clinhallu_gate.datasets.period import day_of
 from clinhallu_gate.datasets.pictures import FolderPictures
 from clinhallu_gate.datasets.reading import RawRow, read_jsonl
 from clinhallu_gate.datasets.tables import read_csv, read_table
@@ -39,12 +41,15 @@ def manifest_at(spec: str) -> Path | None:
     return None
 
 
-def load_manifest(path: Path, intakes: Intakes) -> Part:
-    """Load a manifest; the data set is called as the file, or as its folder. Raises ``BadInput``."""
+def load_manifest(path: Path, intakes: Intakes, choosing: Choosing | None = None) -> Part:
+    """Load a manifest, or what is chosen of it; the data set is called as the file, or as its folder.
+
+    Raises ``BadInput``.
+    """
     name = path.parent.resolve().name if path.stem == MANIFEST else path.stem
     if name in (MEAN, EACH):
         raise BadInput(f"{path}: a data set cannot be called {name!r}, which thresholds files use otherwise.")
-    assembly = Assembly(name, manifest_row, FolderPictures(path.parent), intakes)
+    assembly = Assembly(name, manifest_row, FolderPictures(path.parent), intakes, choosing=choosing or Choosing())
     part = assembly.make(_unpacked(READERS[path.suffix](path), assembly), {name: str(path)})
     if not part.rows:
         raise BadInput(f"{path}: holds no row.")
@@ -58,6 +63,8 @@ def _unpacked(raws: Iterable[RawRow], assembly: Assembly) -> Iterator[RawRow]:
     """
     for raw in raws:
         content = {**raw.content, "phi": True} if raw.content.get("phi") is None else raw.content
+        if isinstance(day := content.get("study_date"), date):  # of a table; rows are written as JSON later
+            content = {**content, "study_date": day_of(day).isoformat()}
         images = content.get("images")
         if isinstance(images, list) and any(isinstance(entry, dict) for entry in images):
             names = [_taken(entry, assembly, phi=content["phi"] is not False) for entry in images]

@@ -45,6 +45,8 @@ class Manifest(Record):
     datasets: tuple[Mapping[str, Any], ...]
     """Name, digest of the content, number of instances, number and digest of the images, sources (hub repository and
     commit, or folder), and the rows that were left out."""
+    selection: Mapping[str, Any] = {}
+    """What was taken of the data on purpose: ``since``, ``until``, file and digest of a frozen list; empty for all."""
     instances: int
     limit: int | None
     seed: str
@@ -89,6 +91,7 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         results_tree=str(options.from_results) if options.from_results else None,
         thresholds={"file": prepared.thresholds.file, "sha256": prepared.thresholds.sha256},
         datasets=tuple(_dataset(dataset) for dataset in prepared.datasets),
+        selection=_selection(prepared),
         instances=len(prepared.instances),
         limit=options.limit,
         seed=prepared.seed,
@@ -138,7 +141,17 @@ def _dataset(dataset: Dataset) -> Mapping[str, Any]:
         "sources": dict(dataset.sources),
         "gold_model": dataset.gold_model,
         "left_out": [str(problem) for problem in dataset.left_out],
+        **({} if dataset.selected is None else {"selected": asdict(dataset.selected)}),
     }
+
+
+def _selection(prepared: Prepared) -> Mapping[str, Any]:
+    if prepared.frozen is not None:
+        return {"frozen": {"file": prepared.frozen.file, "sha256": prepared.frozen.sha256}}
+    if prepared.period is None:
+        return {}
+    days = {"since": prepared.period.since, "until": prepared.period.until}
+    return {name: day.isoformat() for name, day in days.items() if day is not None}
 
 
 def versions() -> dict[str, str]:
