@@ -226,6 +226,7 @@ def _context(run: Run) -> RunContext:
         partial=not prepared.complete,
         not_selected=tuple(spec.id for spec in prepared.gates if spec.blocking and spec.id not in selected),
         detail=prepared.detail,
+        capability=run.capability,
         failure=run.failure or None,
         recorded=prepared.recorded is not None,
     )
@@ -254,6 +255,7 @@ def _notes(prepared: Prepared) -> list[str]:
         *notes,
         *_notes_on_detail(prepared),
         *_notes_on_hosts(prepared),
+        *_notes_on_selection(prepared),
         *_notes_on_rows(prepared),
         *_notes_on_judge(prepared),
     ]
@@ -316,6 +318,23 @@ def _notes_on_labels(run: Run) -> Iterator[str]:
         yield f"--labels: {parts} parts of a random sample{either} stand behind the rates"
     lacking = {found.reason for found in run.reviews.values() if isinstance(found, NoSample)}
     yield from (f"--labels adjust no rate, they tell of agreement alone: {reason}" for reason in sorted(lacking))
+
+
+def _notes_on_selection(prepared: Prepared) -> Iterator[str]:
+    """Say what was taken of the data on purpose; of no row is told which day it is of."""
+    chosen = [dataset.selected for dataset in prepared.datasets if dataset.selected is not None]
+    rows, taken = sum(each.rows for each in chosen), sum(len(dataset.instances) for dataset in prepared.datasets)
+    if prepared.period is not None:
+        outside = sum(each.outside for each in chosen)
+        yield f"{prepared.period}, by study date: {outside:,} of {rows:,} rows are of other days"
+    if prepared.frozen is not None:
+        counts = {
+            "new rows left out": sum(each.unlisted for each in chosen),
+            "gone": sum(each.gone for each in chosen),
+            "changed and left out": sum(each.changed for each in chosen),
+        }
+        said = "".join(f", {count:,} {what}" for what, count in counts.items() if count)
+        yield f"--frozen {prepared.frozen.file}: {taken:,} instances as they were frozen{said}"
 
 
 def _notes_on_rows(prepared: Prepared) -> Iterator[str]:

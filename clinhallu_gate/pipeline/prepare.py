@@ -18,7 +18,9 @@ from clinhallu_gate.config.thresholds import (
     named_groups,
 )
 from clinhallu_gate.datasets.dataset import MAX_IMAGES
+from clinhallu_gate.datasets.frozen import Frozen, read_frozen
 from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data
+from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.egress import allowed_host
 from clinhallu_gate.errors import BadInput, not_one_of
 from clinhallu_gate.gate.decide import Rules, count_blocking
@@ -35,6 +37,7 @@ from clinhallu_gate.pipeline.recorded import Recorded, lay_over, recorded_data, 
 from clinhallu_gate.private import private_folder
 from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.protocol.spec import Protocol
+from clinhallu_gate.pseudonym import site_key
 from clinhallu_gate.records import Instance
 from clinhallu_gate.vocabulary import Detail
 
@@ -67,6 +70,10 @@ class Prepared:
     """Runs of this very model on these very data that lie where they are kept by default."""
     seed: str
     """Of what follows from the data alone: ``--limit``, and the probes of the judge."""
+    period: Period | None = None
+    """The days of the studies that were taken."""
+    frozen: Frozen | None = None
+    """The list of the instances that were taken."""
 
     @property
     def entry(self) -> ModelEntry:
@@ -183,12 +190,15 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         entry = model.entry
     thresholds = _thresholds(options, entry)
     run_dir = options.run_dir or _run_dir(options.root, entry.name)
+    period, frozen = _chosen(options)
     datasets = load_data(
         options.data or _data_of(options, entry) or _no_data(),
         DataOptions(
             _data_root(options),
             options.allow_bad_rows,
             private_cache=private_folder(run_dir),
+            period=period,
+            frozen=frozen,
             named=named_groups(thresholds),
             max_images=entry.max_images or MAX_IMAGES,
         ),
@@ -220,6 +230,8 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         run_dir=run_dir,
         earlier=earlier_runs(_runs_of(options.root, entry.name), model_sha256=model.digest, datasets=datasets),
         seed=seed,
+        period=period,
+        frozen=frozen,
     )
     if options.baseline:
         by = JudgedBy(prepared.judge, judge.digest if judge else None)
@@ -238,6 +250,16 @@ def _thresholds(options: RunOptions, entry: ModelEntry) -> Thresholds:
     if options.baseline is not None and options.limit is not None:
         raise BadInput("--limit: not possible beside --baseline, as the two runs would hold different instances.")
     return thresholds
+
+
+def _chosen(options: RunOptions) -> tuple[Period | None, Frozen | None]:
+    """Return what is taken of the data. Raises ``BadInput``."""
+    period = Period.read(options.since, options.until)
+    if options.frozen is None:
+        return period, None
+    if period is not None:
+        raise BadInput(f"--frozen: not possible beside {period}: the list says which instances are taken.")
+    return None, read_frozen(options.frozen, site_key)
 
 
 def _check_words(options: RunOptions) -> None:

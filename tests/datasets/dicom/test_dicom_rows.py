@@ -164,9 +164,7 @@ def test_rows_of_one_patient_form_a_cluster(tmp_path: Path, options: DataOptions
     dataset = _load(tmp_path, options, *rows, {**ROW, "source_id": "png", "images": ["p.png"]})
     clusters = [i.cluster.removeprefix("mine/") for i in dataset.instances]
     assert clusters == ["a", "a", "other", "c", "none", "none", "none3", "png"]
-    assert dataset.notes == (
-        "3 rows name no patient, neither in the manifest nor in a header: a study counts as one",
-    )
+    assert dataset.notes == ("3 rows name no patient, neither in the manifest nor in a header: a study counts as one",)
     rows = [{**row, "patient_id": "p" if row["id"] in ("a", "c") else f"q{row['id']}"} for row in rows]
     united = _load(tmp_path, options, *rows)
     assert [i.cluster.removeprefix("mine/") for i in united.instances[:4]] == ["a", "a", "other", "a"]
@@ -210,7 +208,10 @@ def test_identifiers_are_every_form_of_them(tmp_path: Path, options: DataOptions
     )
     row = {**PATIENTS, "images": ["a.dcm"]}
     assert _load(tmp_path, options, row).identifiers == {
-        *(Identifier("name", name) for name in ("van der Berg^Ida^Li^Dr=伯格^艾达", "van der Berg", "Ida", "伯格", "艾达")),
+        *(
+            Identifier("name", name)
+            for name in ("van der Berg^Ida^Li^Dr=伯格^艾达", "van der Berg", "Ida", "伯格", "艾达")
+        ),
         *(Identifier("name", name) for name in ("Maiden^Ida", "Maiden")),
         *(Identifier("id", value) for value in ("P1", "X1", "X2", "OLD77")),
         Identifier("accession_number", "ACC778"),
