@@ -4,7 +4,6 @@ gdcm tries ``import dl`` (a module of Python 2) and takes whatever answers, even
 """
 
 import sys
-from contextlib import suppress
 from typing import Final
 
 _GONE: Final = "dl"
@@ -15,9 +14,7 @@ def _import_gdcm() -> None:
     # None makes an import fail, says the import system.
     sys.modules[_GONE] = None  # type: ignore[assignment]
     try:
-        # Without gdcm pydicom says itself which syntaxes it cannot decode.
-        with suppress(ImportError):
-            import gdcm  # noqa: F401, PLC0415 - for its effect alone: pydicom finds it imported
+        import gdcm  # noqa: F401, PLC0415 - for its effect alone: pydicom finds it imported
     finally:
         del sys.modules[_GONE]
         if hidden is not None:
