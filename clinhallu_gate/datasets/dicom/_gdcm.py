@@ -1,8 +1,9 @@
 """Imports gdcm without what an import of it may do to others.
 
-gdcm tries ``import dl`` (a module of Python 2), takes whatever answers for it, even a folder of that name in the working
-directory, and fails; and ``import pydicom`` with it. It also brings a zlib of its own: where it is the first to load the
-system's, that one calls into gdcm's, and the next PNG that Pillow writes ends the process. So zlib is loaded before it.
+gdcm tries ``import dl`` (a module of Python 2), takes whatever answers for it, even a folder of that name in the
+working directory, and fails; and ``import pydicom`` with it. It also brings a zlib of its own: where it is the first
+to load the system's, that one calls into gdcm's, and the next PNG that Pillow writes ends the process. So zlib is
+loaded before it.
 """
 
 import sys
