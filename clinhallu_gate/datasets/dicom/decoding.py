@@ -67,6 +67,8 @@ def decode(header: Dataset, layout: Layout, frame: int) -> Decoded:
         raise NotDrawable(f"has no frame {frame + 1}. Valid: 1 to {layout.frames}")
     if layout.syntax not in PLUGINS:
         raise NotDrawable(f"has transfer syntax {syntax_name(layout.syntax)}, which cannot be decoded. Valid: {_VALID}")
+    if layout.allocated == 1 and layout.syntax in uid.UncompressedTransferSyntaxes:
+        return Decoded(_bits(header, layout, frame), rgb=False)
     if layout.syntax in uid.UncompressedTransferSyntaxes:
         samples = _asked(header, layout, frame)
         return Decoded(_counting(samples, layout), rgb=layout.photometric == "RGB")
@@ -98,6 +100,17 @@ def _asked(header: Dataset, layout: Layout, frame: int) -> Array:
             continue
         return samples
     raise _undecodable(layout)
+
+
+def _bits(header: Dataset, layout: Layout, frame: int) -> Array:
+    """Cut a frame of single bits out; it may begin within a byte, where pydicom reads one byte too few."""
+    with reading(layout.keyword):
+        data = header[layout.keyword].value
+    length = layout.rows * layout.columns
+    first, skipped = divmod(frame * length, _BITS)
+    cut = np.frombuffer(data[first : first + (skipped + length + _BITS - 1) // _BITS], np.uint8)
+    bits = np.unpackbits(cut, bitorder="little")[skipped : skipped + length]
+    return bits.reshape(layout.rows, layout.columns)
 
 
 def _undecodable(layout: Layout) -> NotDrawable:

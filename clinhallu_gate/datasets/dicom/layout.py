@@ -8,8 +8,6 @@ from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
 from pydicom.uid import (
     UID,
-    AllTransferSyntaxes,
-    ExplicitVRBigEndian,
     JPEG2000TransferSyntaxes,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
@@ -123,9 +121,7 @@ def syntax_of(header: Dataset) -> UID:
 
 def syntax_name(syntax: UID) -> str:
     """Return what a transfer syntax is called, without repeating an unknown one."""
-    return (
-        syntax.name if syntax in (*AllTransferSyntaxes, ExplicitVRBigEndian) or syntax.name != syntax else "(unknown)"
-    )
+    return syntax.name if syntax.name != syntax else "(unknown)"
 
 
 def _keyword(header: Dataset) -> str:
