@@ -13,8 +13,10 @@ def redacted(results: Results) -> Results:
     prompt, and an endpoint's fault the request. Names (ids, clusters, strata, tags) stay: those of patients were
     replaced when the data were loaded.
     """
-    bare = Results([bare_instance(instance) for instance in results.instances])
-    bare.found.update({uid: _bare(found) for uid, found in results.found.items()})
+    bare = Results([bare_instance(instance) for instance in results.instances], results.shelf)
+    for uid, found in results.found.items():
+        bare.found[uid] = _bare(found)
+        bare.put_away(uid)
     bare.retest = results.retest
     return bare
 
