@@ -1,9 +1,15 @@
 """Results without the words and pixels of the data: what those may see who may not see patients."""
 
 from dataclasses import replace
+from functools import cache
+from typing import Final
 
 from clinhallu_gate.records import Failed, GoldTrace, Instance, Judged, NotAsked, Unjudged, Verdict
 from clinhallu_gate.results import Found, Results
+
+_NO_GOLD: Final = GoldTrace()
+#: There are four without a reason: each is held once.
+_judged: Final = cache(Judged)
 
 
 def redacted(results: Results) -> Results:
@@ -24,14 +30,14 @@ def redacted(results: Results) -> Results:
 def bare_instance(instance: Instance) -> Instance:
     """Return an instance of which only names, type and place are told."""
     nothing = {"images": (), "question": "", "options": (), "answer": "", "answer_letter": None, "facts": None}
-    return instance.model_copy(update={**nothing, "gold": GoldTrace()})
+    return instance.model_copy(update={**nothing, "gold": _NO_GOLD})
 
 
 def bare_verdict(verdict: Verdict) -> Verdict:
     """Return a verdict without anybody's words; why nothing was asked is said in our own."""
     match verdict:
         case Judged():
-            return replace(verdict, reason="")
+            return _judged(verdict.outcome, "")
         case Failed() | Unjudged():
             return replace(verdict, detail="")
         case NotAsked():
