@@ -1,7 +1,7 @@
 """A loaded data set, and what may be said about how to load it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
@@ -123,7 +123,7 @@ class Dataset:
     """What the report should say of how it was loaded; no word of any row."""
 
 
-def content_digest(instances: Sequence[Instance]) -> str:
+def content_digest(instances: Iterable[Instance]) -> str:
     """Return the SHA-256 of all that instances hold, pixels through their digests; where files lie is no content."""
     digest = hashlib.sha256()
     for instance in instances:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from clinhallu_gate.egress import host_of, is_here
 from clinhallu_gate.errors import BadInput
@@ -35,6 +34,7 @@ from clinhallu_gate.report.view import report_view
 from clinhallu_gate.results import Results, TraceOf
 from clinhallu_gate.scoring import paper_scoring, strict_scoring
 from clinhallu_gate.tree.evidence import INSTANCES_FILE, TRACES_FILE, About, about_tree, write_evidence
+from clinhallu_gate.tree.parquet import write_parquet
 from clinhallu_gate.vocabulary import Detail
 
 RESULTS_FILE: Final = "results.parquet"
@@ -115,7 +115,7 @@ def _write_kept(run: Run) -> None:
     rows = {dataset.name: dataset.rows for dataset in prepared.datasets if dataset.rows}
     write_evidence(folder, run.results, rows, _about(prepared))
     if prepared.detail is not Detail.FULL:
-        pq.write_table(results_table(run.results), folder / RESULTS_FILE)
+        write_results(folder, run.results)
     if run.failure != run.failure_in_full:
         (folder / FAILURE_FILE).write_text(f"{run.failure_in_full}\n", "utf-8")
 
@@ -125,7 +125,7 @@ def _write_documents(run: Run) -> ReportView:
     folder, results = run.prepared.run_dir, run.told
     decided, context = decision_of(run, results), _context(run)
     view = report_view(decided, results, context, run.pictures)
-    pq.write_table(results_table(results), folder / RESULTS_FILE)
+    write_results(folder, results)
     write_report(folder, view, case_views(results, run.pictures))
     if run.prepared.confidential and context.detail is Detail.FULL:
         view = report_view(decided, run.shown, context.model_copy(update={"detail": Detail.REDACTED}))
@@ -382,9 +382,9 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
     (folder / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n", "utf-8")
 
 
-def results_table(results: Results) -> pa.Table:
-    """Return every verdict that was sought as a table; latency and tokens are those of the arm's one call."""
-    return pa.Table.from_pylist([_row(results, *row) for row in results.rows()], schema=SCHEMA)
+def write_results(folder: Path, results: Results) -> None:
+    """Write every verdict that was sought as a table; latency and tokens are those of the arm's one call."""
+    write_parquet(folder / RESULTS_FILE, SCHEMA, (_row(results, *row) for row in results.rows()))
 
 
 def _row(results: Results, instance: Instance, reading: Reading, verdict: Verdict) -> Mapping[str, Any]:

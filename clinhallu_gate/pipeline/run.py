@@ -29,6 +29,7 @@ from clinhallu_gate.records import Reading
 from clinhallu_gate.redaction import redacted
 from clinhallu_gate.report.pictures import ASSETS, PICTURES, Pictures
 from clinhallu_gate.results import Results
+from clinhallu_gate.shelf import Shelf
 from clinhallu_gate.vocabulary import Decision, Detail
 
 FAILURE_FILE: Final = "failure.txt"
@@ -84,10 +85,15 @@ class Run:
     failure_in_full: str = ""
     started: str = ""
     finished: str = ""
+    _without_texts: Results | None = None
 
     def __post_init__(self) -> None:
         recorded = self.prepared.recorded
-        self.results = recorded.results if recorded is not None else Results(self.prepared.instances)
+        self.results = (
+            recorded.results
+            if recorded is not None
+            else Results(self.prepared.instances, Shelf(self.prepared.kept_dir))
+        )
         self.hosts = hosts_of(self.prepared)
         self.capability = capability_of(self.prepared)
         self.pictures = Pictures(self.prepared.run_dir / ASSETS / PICTURES, for_owner_alone=self.prepared.patient_data)
@@ -199,12 +205,19 @@ class Run:
     @property
     def told(self) -> Results:
         """What was found as the run's documents may show it."""
-        return self.results if self.prepared.detail is Detail.FULL else redacted(self.results)
+        return self.results if self.prepared.detail is Detail.FULL else self._redacted()
 
     @property
     def shown(self) -> Results:
         """What was found as terminal, test reports and summary may show it."""
-        return redacted(self.results) if self.prepared.confidential else self.results
+        return self._redacted() if self.prepared.confidential else self.results
+
+    def _redacted(self) -> Results:
+        """Return the results without a text, made once, as nothing is found after an evaluation."""
+        if not self.finished:
+            return redacted(self.results)
+        self._without_texts = self._without_texts or redacted(self.results)
+        return self._without_texts
 
     @property
     def release(self) -> Release:
