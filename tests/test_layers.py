@@ -13,7 +13,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__", "vocabulary", "errors", "hub_faults"),
     ("records",),
     ("ports", "events", "address", "results", "pseudonym", "private", "redaction", "egress", "shelf"),
-    ("config", "datasets", "protocol", "published", "scoring", "stats", "tree"),
+    ("config", "datasets", "protocol", "published", "scan", "scoring", "stats", "tree"),
     ("judge", "trace", "engine", "store", "hosting"),
     ("gate", "planning"),
     ("report",),

