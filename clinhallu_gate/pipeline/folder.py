@@ -16,6 +16,7 @@ from clinhallu_gate.judge.families import same_family
 from clinhallu_gate.judge.review import NoSample, ReviewSample
 from clinhallu_gate.pipeline.asked import Asked
 from clinhallu_gate.pipeline.drawn import write_drawn
+from clinhallu_gate.pipeline.flips import FLIPS_FILE, count_flips, has_flips, write_flips
 from clinhallu_gate.pipeline.known import known_of, scan_folder
 from clinhallu_gate.pipeline.manifest import Manifest, machine, manifest_of, versions
 from clinhallu_gate.pipeline.placing import placement_of
@@ -27,6 +28,7 @@ from clinhallu_gate.records import Instance, Judged, Reading, Verdict
 from clinhallu_gate.report import decision
 from clinhallu_gate.report.cases import case_views
 from clinhallu_gate.report.context import DataSource, RunContext
+from clinhallu_gate.report.figures import plural
 from clinhallu_gate.report.html import write_report
 from clinhallu_gate.report.model import ReportView
 from clinhallu_gate.report.noise import noise_of
@@ -39,7 +41,7 @@ from clinhallu_gate.scan.values import identifiers_of
 from clinhallu_gate.scoring import paper_scoring, strict_scoring
 from clinhallu_gate.tree.evidence import INSTANCES_FILE, TRACES_FILE, About, about_tree, write_evidence
 from clinhallu_gate.tree.parquet import write_parquet
-from clinhallu_gate.vocabulary import Detail
+from clinhallu_gate.vocabulary import Detail, Target
 
 RESULTS_FILE: Final = "results.parquet"
 IDS_FILE: Final = "ids.csv"
@@ -153,6 +155,8 @@ def _write_kept(run: Run) -> None:
         (private_folder(prepared.run_dir) / name).unlink(missing_ok=True)
     rows = {dataset.name: dataset.rows for dataset in prepared.datasets if dataset.rows}
     write_evidence(folder, run.results, rows, _about(prepared))
+    if prepared.confidential:
+        write_flips(run)
     if prepared.detail is not Detail.FULL:
         write_results(folder, run.results)
     if run.failure != run.failure_in_full:
@@ -258,7 +262,13 @@ def _context(run: Run) -> RunContext:
         blocking_gates=prepared.rules.blocking_gates,
         calls_made=run.tally.made,
         calls_from_store=run.tally.from_store,
-        notes=(*_notes_on_stop(run), *_notes_on_labels(run), *_notes(prepared), *_notes_on_scan(run)),
+        notes=(
+            *_notes_on_stop(run),
+            *_notes_on_labels(run),
+            *_notes_on_flips(run),
+            *_notes(prepared),
+            *_notes_on_scan(run),
+        ),
         rationale={spec.id: spec.rationale for spec in prepared.gates if spec.rationale},
         partial=not prepared.complete,
         not_selected=tuple(spec.id for spec in prepared.gates if spec.blocking and spec.id not in selected),
@@ -290,12 +300,21 @@ def _notes(prepared: Prepared) -> list[str]:
         notes.append(f"this model was held against these data before: {many} {last}")
     return [
         *notes,
+        *_notes_on_target(prepared),
         *_notes_on_detail(prepared),
         *_notes_on_hosts(prepared),
         *_notes_on_selection(prepared),
         *_notes_on_rows(prepared),
         *_notes_on_judge(prepared),
     ]
+
+
+def _notes_on_target(prepared: Prepared) -> Iterator[str]:
+    """Say loudly that a gate decides of a list where patients are meant."""
+    listed = sum(gate.blocking and gate.target is Target.BENCHMARK for gate in prepared.gates)
+    if prepared.patient_data and listed:
+        gates = "1 blocking gate speaks" if listed == 1 else f"{listed} blocking gates speak"
+        yield f"target: benchmark: {gates} of this very list, not of patients like these (target: population)"
 
 
 def _notes_on_detail(prepared: Prepared) -> Iterator[str]:
@@ -350,6 +369,14 @@ def _why_no_sooner(run: Run) -> str:
         "; gates that speak of patients like these are decided at the end where instances share an image or a patient, "
         "sooner with unit: patient if each patient lies in one stratum"
     )
+
+
+def _notes_on_flips(run: Run) -> Iterator[str]:
+    """Say where a clinician finds the patients of whom something changed."""
+    if has_flips(run):
+        where = run.prepared.options.short(run.prepared.kept_dir / FLIPS_FILE)
+        count = plural(count_flips(run), "verdict")
+        yield f"{count} changed against the release in use: {where} lists them with the site's own ids and both texts"
 
 
 def _notes_on_labels(run: Run) -> Iterator[str]:

@@ -151,7 +151,7 @@ class Run:
         baseline_of, folder = self.prepared.baseline_of, self.prepared.options.baseline
         if baseline_of is None or folder is None:
             return
-        texts = baseline_texts(folder)
+        texts = baseline_texts(folder, private=self.prepared.confidential)
         for uid, found in self.results.found.items():
             found.baseline.update({reading: baseline_of(uid, reading) for reading in found.verdicts})
             found.baseline_texts = texts.get(uid, {})
