@@ -10,9 +10,11 @@ from clinhallu_gate.datasets.dataset import Dataset, content_digest
 from clinhallu_gate.datasets.intake import Intake, Pictures, Refused
 from clinhallu_gate.datasets.problems import Problem, shown, told
 from clinhallu_gate.datasets.reading import RawRow
-from clinhallu_gate.datasets.row import TAGGED, Row
+from clinhallu_gate.datasets.row import REPORTS, TAGGED, Row
+from clinhallu_gate.datasets.signed import GoldBeside, Laid
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.records import Image, Instance
+from clinhallu_gate.vocabulary import GoldSource, Stage
 
 _NO_NUMBER: Final = 2**63
 """Sorts after every number, which sorts by its length and then its digits."""
@@ -74,6 +76,8 @@ class Assembly:
     problems: list[Problem] = field(default_factory=list)
     patients: set[str] = field(default_factory=set)
     """Files with a row that is a patient's, or might be: of such a file no problem tells a row's values."""
+    beside: GoldBeside | None = None
+    """Gold that was drafted or signed for a user's own rows; None for data that come with theirs."""
     sort: bool = False
     """Whether the rows' order is of no meaning, and that of their identities is taken."""
 
@@ -82,15 +86,25 @@ class Assembly:
         total, checked = self._rows(raws)
         self._take(checked)
         usable = [item for item in checked if self._has_images(item)]
-        rows = {item.id: item.raw.content for item in usable}
         if self.sort:
             usable.sort(key=lambda item: (len(item.id), item.id) if item.id.isdecimal() else (_NO_NUMBER, item.id))
         instances = self._instances(usable)
+        laid = {each.id: self.beside.lay(each) for each in instances} if self.beside is not None else {}
+        instances = tuple(_with_gold(each, laid.get(each.id)) for each in instances)
         problems = sorted(
             replace(problem, text=told(problem.text, withhold=problem.file in self.patients))
             for problem in self.problems
         )
-        dataset = Dataset(self.name, content_digest(instances), instances, rows, sources, left_out=tuple(problems))
+        dataset = Dataset(
+            self.name,
+            content_digest(instances),
+            instances,
+            rows={item.id: _kept(item.raw.content, laid.get(item.id)) for item in usable},
+            sources=sources,
+            left_out=tuple(problems),
+            gold_of=laid,
+            unsigned=tuple(item.problem(laid[item.id].doubt) for item in usable if laid and laid[item.id].doubt),
+        )
         return Part(dataset, dataset.left_out, total)
 
     def _rows(self, raws: Iterable[RawRow]) -> tuple[int, list[Checked]]:
@@ -144,6 +158,30 @@ class Assembly:
             {item.id: [*_shared(item.row), *(image.sha256 for image in sent[item.id])] for item in usable}
         )
         return tuple(instance_of(self.name, item.row, sent[item.id], clusters[item.id]) for item in usable)
+
+
+def _with_gold(instance: Instance, laid: Laid | None) -> Instance:
+    return instance if laid is None or laid.gold == instance.gold else instance.model_copy(update={"gold": laid.gold})
+
+
+def _kept(content: Mapping[str, Any], laid: Laid | None) -> Mapping[str, Any]:
+    """Return a row as a run keeps it: without its report, and with the gold that was laid over it."""
+    if laid is None:
+        return content
+    kept = {name: value for name, value in content.items() if name not in REPORTS}
+    if laid.source not in (GoldSource.SIGNED, GoldSource.UNSIGNED):
+        return kept
+    flat = {f"gold_{name}" for name in _NESTED.values()}
+    nested = {name: {"text": laid.gold.text(stage)} for stage, name in _NESTED.items()}
+    return {name: value for name, value in kept.items() if name not in flat} | {"gold_cot": nested}
+
+
+#: What the benchmark's own rows call each stage.
+_NESTED: Final = {
+    Stage.VISUAL_RECOGNITION: "visual_recognition",
+    Stage.KNOWLEDGE_RECALL: "knowledge_recall",
+    Stage.REASONING_INTEGRATION: "reasoning",
+}
 
 
 def _shared(row: Row) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from clinhallu_gate.datasets.problems import Problem
+from clinhallu_gate.datasets.signed import Laid
 from clinhallu_gate.records import Instance
 
 
@@ -22,6 +23,8 @@ class DataOptions:
     """Folder for images that had to be redrawn or unpacked; None is the user's own cache."""
     private_cache: Path | None = None
     """The same for images of patients (``phi``), which never enter the shared cache."""
+    allow_unsigned_gold: bool = False
+    """Whether gold that a model drafted and nobody signed is taken."""
 
     named: frozenset[str] = frozenset()
     """Strata and tags of patients that may be told however few bear them: those that a policy names."""
@@ -59,6 +62,10 @@ class Dataset:
     """What wrote the gold traces, where that is known."""
     left_out: tuple[Problem, ...] = ()
     """Why rows were left out, where that was allowed."""
+    gold_of: Mapping[str, Laid] = field(default_factory=dict, repr=False)
+    """By instance id: whose word its gold is; empty where all of it is as it was released."""
+    unsigned: tuple[Problem, ...] = ()
+    """Rows with gold that nobody signed, or that was signed for another content, and why."""
     aliases: tuple[Alias, ...] = field(default=(), repr=False)
     """The pseudonyms of patients in it."""
     files: tuple[Path, ...] = field(default=(), repr=False)

@@ -40,6 +40,8 @@ def load_data(specs: Sequence[str], options: DataOptions | None = None) -> tuple
         raise BadInput(f"--allow-bad-rows: {options.allow_bad_rows} is not a number of rows. Valid: 0 or more.")
     parts = tuple(_parts(tuple(dict.fromkeys(_spelled_out(specs))), options))
     _refuse_bad_rows(parts, options.allow_bad_rows)
+    if not options.allow_unsigned_gold:
+        _refuse_unsigned(parts)
     datasets = protect([part.dataset for part in parts], options.named, partial(site_key, create=True))
     _refuse_twins(datasets)
     return datasets
@@ -88,6 +90,19 @@ def _refuse_bad_rows(parts: Sequence[Part], allowed: int) -> None:
     for part in parts:
         if not part.dataset.instances:
             raise BadInput(f"--data: no row of {part.dataset.name} can be used.")
+
+
+def _refuse_unsigned(parts: Sequence[Part]) -> None:
+    """Raise ``BadInput`` if gold was drafted that nobody signed, or signed for what is not there any more."""
+    unsigned = [problem for part in parts for problem in part.dataset.unsigned]
+    if not unsigned:
+        return
+    rows = sum(len(part.dataset.instances) for part in parts)
+    first, more = unsigned[0], f" and {len(unsigned) - 1} more" if len(unsigned) > 1 else ""
+    raise BadInput(
+        f"--data: {len(unsigned)} of {rows} rows have gold that nobody signed ({first}{more}). Have them reviewed and "
+        "signed with clinhallu-gate sign-gold, or take them as they are with --allow-unsigned-gold."
+    )
 
 
 def _refuse_twins(datasets: Sequence[Dataset]) -> None:

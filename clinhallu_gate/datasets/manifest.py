@@ -13,6 +13,7 @@ from clinhallu_gate.datasets.check import manifest_row
 from clinhallu_gate.datasets.intake import Picture
 from clinhallu_gate.datasets.pictures import FolderPictures
 from clinhallu_gate.datasets.reading import RawRow, read_jsonl
+from clinhallu_gate.datasets.signed import GoldBeside
 from clinhallu_gate.datasets.tables import read_csv, read_table
 from clinhallu_gate.errors import BadInput
 
@@ -44,7 +45,8 @@ def load_manifest(path: Path, intakes: Intakes) -> Part:
     name = path.parent.resolve().name if path.stem == MANIFEST else path.stem
     if name in (MEAN, EACH):
         raise BadInput(f"{path}: a data set cannot be called {name!r}, which thresholds files use otherwise.")
-    assembly = Assembly(name, manifest_row, FolderPictures(path.parent), intakes)
+    beside = GoldBeside.of(path)
+    assembly = Assembly(name, manifest_row, FolderPictures(path.parent), intakes, beside=beside)
     part = assembly.make(_unpacked(READERS[path.suffix](path), assembly), {name: str(path)})
     if not part.rows:
         raise BadInput(f"{path}: holds no row.")

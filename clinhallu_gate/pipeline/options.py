@@ -19,6 +19,7 @@ class RunOptions:
     data: tuple[str, ...] = ()
     data_root: Path | None = None
     allow_bad_rows: int = 0
+    allow_unsigned_gold: bool = False
     from_results: Path | None = None
     protocol: str = "standard"
     prompt_pack: Path | None = None

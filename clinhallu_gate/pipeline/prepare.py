@@ -189,6 +189,7 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
             options.allow_bad_rows,
             private_cache=private_folder(run_dir),
             named=named_groups(thresholds),
+            allow_unsigned_gold=options.allow_unsigned_gold,
         ),
     )
     everything = [instance for dataset in datasets for instance in dataset.instances]

@@ -75,6 +75,11 @@ def _add_question(group: pytest.OptionGroup) -> None:
     group.addoption(
         "--allow-bad-rows", metavar="N", type=int, default=0, help="leave out up to N rows that cannot be used"
     )
+    group.addoption(
+        "--allow-unsigned-gold",
+        action="store_true",
+        help="take gold that was drafted and not signed; the report says so",
+    )
     group.addoption("--limit", metavar="N", type=int, help="only the first N instances of the seeded random order")
     group.addoption("--repeats", metavar="K", type=int, default=1, help="traces per instance and arm (default 1)")
     group.addoption(
@@ -118,6 +123,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         data=tuple(option.data),
         data_root=_path("--data-root", option.data_root),
         allow_bad_rows=option.allow_bad_rows,
+        allow_unsigned_gold=option.allow_unsigned_gold,
         from_results=_path("--from-results", option.from_results),
         protocol=option.protocol,
         prompt_pack=_path("--prompt-pack", option.prompt_pack),
