@@ -18,6 +18,7 @@ from clinhallu_gate.records import GoldTrace, Instance, Record
 from clinhallu_gate.vocabulary import GoldSource, Stage
 
 DRAFT_FILE: Final = "draft.jsonl"
+NOBODY: Final = "a draft that nobody signed"
 Line = TypeVar("Line", bound=Record)
 
 
@@ -178,7 +179,7 @@ class GoldBeside:
         filled = filled_up(own, draft.gold)
         if draft.content_sha256 != content or not _whole(filled):
             return Laid(own, GoldSource.ABSENT, doubt or "its question, answer or images are not those of the draft")
-        return Laid(filled, GoldSource.UNSIGNED, doubt or "a draft that nobody signed")
+        return Laid(filled, GoldSource.UNSIGNED, doubt or NOBODY)
 
 
 def filled_up(own: GoldTrace, other: GoldTrace) -> GoldTrace:

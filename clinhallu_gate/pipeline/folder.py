@@ -16,6 +16,7 @@ from clinhallu_gate.judge.agreement import agreement
 from clinhallu_gate.judge.families import same_family
 from clinhallu_gate.judge.review import NoSample, ReviewSample
 from clinhallu_gate.pipeline.asked import Asked
+from clinhallu_gate.pipeline.gold_use import alarms, gold_counts, notes_on_gold, write_signatures
 from clinhallu_gate.pipeline.manifest import Manifest, machine, manifest_of, versions
 from clinhallu_gate.pipeline.placing import placement_of
 from clinhallu_gate.pipeline.prepare import Prepared
@@ -26,6 +27,7 @@ from clinhallu_gate.records import Instance, Judged, Reading, Verdict
 from clinhallu_gate.report import decision
 from clinhallu_gate.report.cases import case_views
 from clinhallu_gate.report.context import DataSource, RunContext
+from clinhallu_gate.report.gold import ungated
 from clinhallu_gate.report.html import write_report
 from clinhallu_gate.report.model import ReportView
 from clinhallu_gate.report.noise import noise_of
@@ -71,6 +73,7 @@ def begin_folder(prepared: Prepared) -> None:
         with for_owner_alone(wanted=prepared.patient_data):
             _write_manifest(folder, manifest_of(prepared, started=utc_now()))
             _write_aliases(prepared)
+            write_signatures(prepared)
     except OSError as error:
         raise BadInput(f"--run-dir: {folder} cannot be written: {error.strerror or error}.") from None
 
@@ -177,7 +180,13 @@ def _beside(run: Run, results: Results) -> decision.Beside:
     agreed = agreement(labels.labels, results.verdict) if labels and labels.labels else None
     stopped, repeats = _stopped(run), run.prepared.options.repeats
     if run.failure or not run.selected:
-        return decision.Beside(examination=examination, agreement=agreed, early_stop=stopped, repeats=repeats)
+        return decision.Beside(
+            examination=examination,
+            agreement=agreed,
+            early_stop=stopped,
+            repeats=repeats,
+            gold=gold_counts(run.prepared),
+        )
     return decision.Beside(
         scorings={} if run.skipped else _scorings(results),
         repeats=repeats,
@@ -187,6 +196,7 @@ def _beside(run: Run, results: Results) -> decision.Beside:
         examination=examination,
         agreement=agreed,
         placement=placement_of(run.prepared, results),
+        gold=gold_counts(run.prepared),
     )
 
 
@@ -219,7 +229,8 @@ def _context(run: Run) -> RunContext:
         blocking_gates=prepared.rules.blocking_gates,
         calls_made=run.tally.made,
         calls_from_store=run.tally.from_store,
-        notes=(*_notes_on_stop(run), *_notes_on_labels(run), *_notes(prepared)),
+        alarms=alarms(prepared),
+        notes=(*_notes_on_gold(run), *_notes_on_stop(run), *_notes_on_labels(run), *_notes(prepared)),
         rationale={spec.id: spec.rationale for spec in prepared.gates if spec.rationale},
         partial=not prepared.complete,
         not_selected=tuple(spec.id for spec in prepared.gates if spec.blocking and spec.id not in selected),
@@ -227,6 +238,12 @@ def _context(run: Run) -> RunContext:
         failure=run.failure or None,
         recorded=prepared.recorded is not None,
     )
+
+
+def _notes_on_gold(run: Run) -> Iterator[str]:
+    """Say what could not be gated for want of gold, and whose word the rest is."""
+    yield from ungated(run.prepared.instances, run.gates, run.prepared.protocol.arms)
+    yield from notes_on_gold(run.prepared)
 
 
 def _notes(prepared: Prepared) -> list[str]:

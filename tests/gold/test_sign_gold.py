@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -50,11 +49,8 @@ def test_what_is_signed_is_the_gold(drafted: Path) -> None:
     """Approved texts, edited or not, are the rows' gold; the file says who, when, and from whose draft."""
     edited = {"visual_recognition": "A better description\nof the image."}
     signed = sign_gold(str(drafted), review(drafted, BOTH, **{"mrn-002": edited}), reviewer="Dr. N")
-    assert (
-        signed.line
-        == f"{drafted.with_name('ward.signed-gold.jsonl')}: 2 signed (1 of them edited), 0 rejected, "
-        + ("0 left open.")
-    )
+    counts = "2 signed (1 of them edited), 0 rejected, 0 left open."
+    assert signed.line == f"{drafted.with_name('ward.signed-gold.jsonl')}: {counts}"
     assert stat.S_IMODE(signed.file.stat().st_mode) == 0o600
     one, two = signed_lines(drafted)
     assert (one.reviewer, one.decision, one.edited, one.drafted_by) == (
@@ -168,7 +164,7 @@ def test_a_text_that_was_changed_in_the_file_is_unsigned(drafted: Path) -> None:
     """Whoever edits the signed file cannot make it anybody's word."""
     file = sign_gold(str(drafted), review(drafted, BOTH), reviewer="Dr. N").file
     file.write_text(file.read_text().replace("study 2", "study 7"))
-    with pytest.raises(BadInput, match="ward.jsonl:2: its gold was changed after it was signed"):
+    with pytest.raises(BadInput, match=r"ward.jsonl:2: its gold was changed after it was signed"):
         load(drafted)
 
 
@@ -264,7 +260,7 @@ def test_gold_of_the_manifest_is_not_signed_away(tmp_path: Path, drafter: Script
 def test_nobody_signs_for_another(drafted: Path) -> None:
     """The sheet says who reviewed it; a name that is empty is none."""
     sheet = review(drafted, BOTH)
-    with pytest.raises(BadInput, match="was reviewed by 'Dr. N', and --reviewer names 'Dr. M'"):
+    with pytest.raises(BadInput, match=r"was reviewed by 'Dr. N', and --reviewer names 'Dr. M'"):
         sign_gold(str(drafted), sheet, reviewer="Dr. M")
     with pytest.raises(BadInput, match="--reviewer: is empty"):
         sign_gold(str(drafted), sheet, reviewer="  ")
@@ -335,9 +331,9 @@ def test_the_command_signs(drafted: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_signing_leaves_nothing_behind(drafted: Path) -> None:
     """No scratch folder beside the manifest, whatever happens."""
-    before = set(os.listdir(drafted.parent))
+    before = {each.name for each in drafted.parent.iterdir()}
     sign_gold(str(drafted), review(drafted, BOTH), reviewer="Dr. N")
-    assert set(os.listdir(drafted.parent)) - before == {"ward.signed-gold.jsonl", "ward.reviewed.json"}
+    assert {each.name for each in drafted.parent.iterdir()} - before == {"ward.signed-gold.jsonl", "ward.reviewed.json"}
 
 
 def test_patients_have_pseudonyms_and_their_signatures_follow(drafted: Path) -> None:
