@@ -18,6 +18,7 @@ from clinhallu_gate.pipeline.asked import Asked, asked_model
 from clinhallu_gate.pipeline.options import RunOptions
 from clinhallu_gate.pipeline.run import utc_now
 from clinhallu_gate.private import make_private
+from clinhallu_gate.report.figures import plural
 from clinhallu_gate.vocabulary import GoldSource
 
 FAILURE_FILE: Final = "failure.txt"
@@ -55,7 +56,7 @@ class Drafted:
     def text(self) -> str:
         """Return it for a terminal: one line, then a line for each row without a draft."""
         bare = [row for row in self.rows if row.gold is None]
-        counts = [f"{len(self.rows) - len(bare)} rows drafted", f"{len(bare)} without a draft"]
+        counts = [f"{plural(len(self.rows) - len(bare), 'row')} drafted", f"{len(bare)} without a draft"]
         counts += [f"{self.left_alone} left alone, as their gold is whole"] if self.left_alone else []
         counts += [f"{self.left_for_later} beyond --limit"] if self.left_for_later else []
         lines = [f"{self.manifest.name}:{row.row}: {row.trouble}" for row in bare[:_LISTED]]

@@ -105,6 +105,7 @@
   }
 
   function decide(decision) {
+    taken();
     const row = rows[at];
     const empty = row.texts.findIndex((text) => !text.trim());
     if (decision === "approved" && empty >= 0) {
@@ -127,12 +128,15 @@
     }
   }
 
-  fields.forEach((field, n) => field.addEventListener("input", () => {
-    rows[at].texts[n] = field.value;
-    if (rows[at].decision === "approved") rows[at].decision = "open"; // what is approved are these very words
+  function taken() {
+    const row = rows[at], texts = fields.map((field) => field.value), note = $("note").value;
+    if (note === row.note && texts.every((text, n) => text === row.texts[n])) return;
+    if (row.decision === "approved" && texts.some((text, n) => text !== row.texts[n])) row.decision = "open"; // it was for other words
+    row.texts = texts;
+    row.note = note;
     changed();
-  }));
-  $("note").addEventListener("input", () => { rows[at].note = $("note").value; changed(); });
+  }
+  for (const event of ["input", "change"]) $("stages").addEventListener(event, taken);
   $("reviewer").addEventListener("input", () => { unsaved = true; count(); });
   $("approve").addEventListener("click", () => decide("approved"));
   $("reject").addEventListener("click", () => decide("rejected"));

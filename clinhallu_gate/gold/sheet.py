@@ -67,7 +67,8 @@ class SheetRow:
     def text(self, stage: Stage) -> str:
         """Return what stands in a stage's field: the manifest's own text, or the draft's."""
         drafted = self.draft.gold.text(stage) if self.draft.gold else None
-        return self.row.own.gold.text(stage) or drafted or ""
+        text = self.row.own.gold.text(stage) or drafted or ""
+        return "\n".join(text.splitlines())  # as a browser's field gives it back
 
 
 def csv_sheet(rows: Iterable[SheetRow]) -> bytes:

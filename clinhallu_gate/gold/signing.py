@@ -15,6 +15,7 @@ from clinhallu_gate.gold.reviewed import Reviewed, ReviewedRow, read_reviewed
 from clinhallu_gate.gold.rows import GoldRow, gold_rows, manifest_named
 from clinhallu_gate.pipeline.run import utc_now
 from clinhallu_gate.records import GoldTrace
+from clinhallu_gate.report.figures import plural
 from clinhallu_gate.vocabulary import Stage
 
 _LISTED: Final = 50
@@ -61,7 +62,7 @@ def sign_gold(spec: str, reviewed: Path, *, reviewer: str, out: Path | None = No
     wrong = list(_problems(read, rows))
     if wrong:
         more = [f"and {len(wrong) - _LISTED} more"] if len(wrong) > _LISTED else []
-        count = f"{reviewed}: nothing was signed, as {len(wrong)} rows cannot be:"
+        count = f"{reviewed}: nothing was signed, as {plural(len(wrong), 'row')} cannot be:"
         raise BadInput("\n".join([count, *wrong[:_LISTED], *more]))
     file = out or signed_file(manifest)
     decided = [_signed(row, rows[row.content_sha256], name) for _, row in read.rows if row.decision != "open"]
@@ -125,14 +126,14 @@ def _unfit(row: ReviewedRow, known: GoldRow) -> Iterator[str]:
     empty = [stage.value for stage in Stage if row.gold.text(stage) is None]
     if empty:
         yield f"approved, but {', '.join(empty)} is empty"
-    elif filled_up(known.own.gold, row.gold) != row.gold:
+    elif any(cleaned(own) != row.gold.text(stage) for stage in Stage if (own := known.own.gold.text(stage))):
         yield f"row {known.number} holds gold of its own that differs; change it in the manifest"
     if row.too_long:
         yield "a stage is too long for a sheet to keep it whole"
 
 
 def _signed(row: ReviewedRow, known: GoldRow, reviewer: str) -> SignedRow:
-    gold = row.gold if row.decision == "approved" else GoldTrace()
+    gold = filled_up(known.own.gold, row.gold) if row.decision == "approved" else GoldTrace()
     return SignedRow(
         id=known.instance.id,  # of the manifest: a spreadsheet makes 7 of 007
         decision="approved" if row.decision == "approved" else "rejected",

@@ -240,7 +240,7 @@ def test_nothing_is_signed_if_anything_is_wrong(what: str, said: str, drafted: P
     sheet.write_text(json.dumps(told))
     with pytest.raises(BadInput) as raised:
         sign_gold(str(drafted), sheet, reviewer="Dr. N")
-    assert str(raised.value) == f"{sheet}: nothing was signed, as 1 rows cannot be:\n{said}"
+    assert str(raised.value) == f"{sheet}: nothing was signed, as 1 row cannot be:\n{said}"
     assert not drafted.with_name("ward.signed-gold.jsonl").exists()
 
 
@@ -255,6 +255,19 @@ def test_gold_of_the_manifest_is_not_signed_away(tmp_path: Path, drafter: Script
     ward(tmp_path, [row(1, gold_visual_recognition="Changed after that.")])
     with pytest.raises(BadInput, match="the manifest holds another text than the one that was signed"):
         load(manifest)
+
+
+def test_the_manifest_s_own_words_stay_as_they_are(tmp_path: Path, drafter: ScriptedServer) -> None:
+    """A sheet may show them with other line ends and spaces; what holds is what the manifest has."""
+    own = "  The site's \r\nown  words. "
+    manifest = ward(tmp_path, [row(1, gold_visual_recognition=own)])
+    draft_gold(str(manifest), options(drafter))
+    sign_gold(str(manifest), review(manifest, BOTH), reviewer="Dr. N")
+    (line,) = signed_lines(manifest)
+    assert not line.edited
+    dataset = load(manifest)
+    assert sources(dataset) == ["signed"]
+    assert dataset.instances[0].gold.visual_recognition == own
 
 
 def test_nobody_signs_for_another(drafted: Path) -> None:
