@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from clinhallu_gate.errors import BadInput, DoesNotHold
+from clinhallu_gate.errors import BadInput, DoesNotHold, EvaluationFailed
 
 EXIT_OK: Final = 0
 EXIT_DOES_NOT_HOLD: Final = 1
 EXIT_USAGE: Final = 4
+EXIT_NOT_COMPLETED: Final = 11
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, or after one line on stderr 4 (input that cannot be used) or 1 (changed evidence)."""
+    """Run one command; return 0, or say what is wrong: 4 (bad input), 1 (changed evidence), 11 (a model fails)."""
     arguments = _parser().parse_args(argv)
     try:
         said: str = arguments.command(arguments)
@@ -24,6 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DoesNotHold as error:
         sys.stderr.write(f"clinhallu-gate: {error}\n")
         return EXIT_DOES_NOT_HOLD
+    except EvaluationFailed as error:
+        sys.stderr.write(f"clinhallu-gate: {error}\n")
+        return EXIT_NOT_COMPLETED
     sys.stdout.write(f"{said}\n")
     return EXIT_OK
 
@@ -32,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="clinhallu-gate", description="Commands before and after runs of the gate.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     _add_compare(commands.add_parser("compare", help="tabulate several runs, and say whether they can be compared"))
+    _add_draft(commands.add_parser("draft-gold", help="have a local model draft gold from radiology reports"))
     _add_evidence(commands.add_parser("evidence", help="pack what a run decided, and on what, into one archive"))
     _add_export(commands.add_parser("export", help="write a run as a result tree of the benchmark's own code"))
     _add_freeze(commands.add_parser("freeze", help="write a list of instances that later runs shall be about"))
@@ -39,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_plan(commands.add_parser("plan", help="how many instances a gate will need, fixed and one by one"))
     _add_report(commands.add_parser("report", help="say where a run's report lies, or print it as a PDF file"))
     _add_review(commands.add_parser("sample-for-review", help="write a random sample of a run's texts to be labelled"))
+    _add_sign(commands.add_parser("sign-gold", help="record who approved which gold, and when"))
     _add_verify(commands.add_parser("verify", help="check that nothing in an archive of evidence was changed"))
     return parser
 
@@ -49,6 +55,33 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--markdown", action="store_true", help="print Markdown")
     parser.set_defaults(command=_compare)
+
+
+def _add_draft(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("manifest", metavar="MANIFEST", help="manifest whose rows have reports, or a folder with one")
+    who = parser.add_argument_group("who is asked: a model of this site")
+    who.add_argument("--model", metavar="NAME|PATH", help="registry name, hub id or checkpoint folder; hosted on vLLM")
+    who.add_argument("--endpoint", metavar="URL", action="append", default=[], help="a server that already runs")
+    who.add_argument("--model-revision", metavar="REV", help="what an endpoint serves")
+    who.add_argument(
+        "--allow-host", metavar="HOST", action="append", default=[], help="a host beside this machine that may be asked"
+    )
+    who.add_argument("--concurrency", metavar="N", type=int, help="most calls in flight per server")
+    who.add_argument(
+        "--call-timeout", metavar="S", type=_seconds, default=600.0, help="longest wait for a reply (600 s)"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the drafts; default MANIFEST's stem .gold/")
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N rows that lack gold")
+    parser.add_argument("--with-images", action="store_true", help="show the images in the review sheet")
+    parser.set_defaults(command=_draft_gold)
+
+
+def _add_sign(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("manifest", metavar="MANIFEST", help="the manifest, or a folder with one")
+    parser.add_argument("reviewed", type=Path, metavar="REVIEWED", help="the JSON or CSV that the review sheet saved")
+    parser.add_argument("--reviewer", required=True, metavar="NAME", help="who stands for it")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="file to append to; default beside the manifest")
+    parser.set_defaults(command=_sign_gold)
 
 
 def _add_evidence(parser: argparse.ArgumentParser) -> None:
@@ -166,6 +199,12 @@ def _compare(arguments: argparse.Namespace) -> str:
     return as_markdown(compared) if arguments.markdown else as_text(compared)
 
 
+def _draft_gold(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.gold.command import run_draft  # noqa: PLC0415 - as below
+
+    return run_draft(arguments)
+
+
 def _evidence(arguments: argparse.Namespace) -> str:
     from clinhallu_gate.evidence import pack  # noqa: PLC0415 - as below
 
@@ -226,6 +265,13 @@ def _sample_for_review(arguments: argparse.Namespace) -> str:
     from clinhallu_gate.pipeline.reviewing import write_sheet  # noqa: PLC0415 - as above
 
     return write_sheet(arguments.run, arguments.n, arguments.out).line
+
+
+def _sign_gold(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.gold.signing import sign_gold  # noqa: PLC0415 - as above
+
+    signed = sign_gold(arguments.manifest, arguments.reviewed, reviewer=arguments.reviewer, out=arguments.out)
+    return signed.line
 
 
 def _verify(arguments: argparse.Namespace) -> str:

@@ -17,7 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("judge", "trace", "engine", "store", "hosting"),
     ("gate", "planning"),
     ("report",),
-    ("pipeline", "evidence"),
+    ("pipeline", "evidence", "gold"),
     ("plugin", "cli"),
 )
 #: Public fakes stand beside the layers: they may be imported by tests alone.

@@ -73,7 +73,7 @@ def _checked(content: Mapping[str, Any], *, gold: bool = False) -> Row:
         row = Row.model_validate(content)
     except ValidationError as error:
         raise Unfit(*explain(error)) from None
-    lines = [*_identity(row), *_images(row), *_answer(row), *_gold(row, demanded=gold)]
+    lines = [*_identity(row), *_images(row), *_answer(row), *_gold(row, demanded=gold), *_report(row)]
     if lines:
         raise Unfit(*lines)
     return row
@@ -95,6 +95,16 @@ def _images(row: Row) -> Iterator[str]:
             yield f"images[{place}]: {shown(name)} {trouble}"
     if len(set(row.frames)) < len(row.frames):
         yield "frames: an image occurs twice"
+
+
+def _report(row: Row) -> Iterator[str]:
+    if row.report_file is None:
+        return
+    if row.report is not None:
+        yield "report_file: the report is given twice, here and as report"
+    trouble = name_trouble(row.report_file)
+    if trouble:
+        yield f"report_file: {shown(row.report_file)} {trouble}"
 
 
 def _answer(row: Row) -> Iterator[str]:

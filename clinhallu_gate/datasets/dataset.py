@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.datasets.problems import Problem
+from clinhallu_gate.datasets.signed import Laid
 from clinhallu_gate.records import Instance
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class DataOptions:
     """Folder for images that had to be redrawn or unpacked; None is the user's own cache."""
     private_cache: Path | None = None
     """The same for images of patients (``phi``), which never enter the shared cache."""
+    allow_unsigned_gold: bool = False
+    """Whether gold that a model drafted and nobody signed is taken."""
 
     period: Period | None = None
     """Only studies of these days are taken from manifests."""
@@ -111,6 +114,10 @@ class Dataset:
     """Why rows were left out, where that was allowed."""
     selected: Selected | None = None
     """What a period or a frozen list left of it; None where neither was given."""
+    gold_of: Mapping[str, Laid] = field(default_factory=dict, repr=False)
+    """By instance id: whose word its gold is; empty where all of it is as it was released."""
+    unsigned: tuple[Problem, ...] = ()
+    """Rows with gold that nobody signed, or that was signed for another content, and why."""
     aliases: tuple[Alias, ...] = field(default=(), repr=False)
     """The pseudonyms of patients in it."""
     files: tuple[Path, ...] = field(default=(), repr=False)

@@ -19,6 +19,7 @@ from clinhallu_gate.datasets.period import day_of
 from clinhallu_gate.datasets.pictures import FolderPictures
 from clinhallu_gate.datasets.reading import RawRow, read_jsonl
 from clinhallu_gate.datasets.row import Row
+from clinhallu_gate.datasets.signed import GoldBeside
 from clinhallu_gate.datasets.study import Headers
 from clinhallu_gate.datasets.tables import read_csv, read_table
 from clinhallu_gate.errors import BadInput
@@ -89,7 +90,15 @@ def load_manifest(path: Path, intakes: Intakes, options: DataOptions) -> Part:
         raise BadInput(f"{path}: a data set cannot be called {name!r}, which thresholds files use otherwise.")
     studies = FolderStudies(path.parent, intakes, options.max_images)
     choosing = Choosing(options.period, options.frozen)
-    assembly = Assembly(name, manifest_row, FolderPictures(path.parent), intakes, studies=studies, choosing=choosing)
+    assembly = Assembly(
+        name,
+        manifest_row,
+        FolderPictures(path.parent),
+        intakes,
+        studies=studies,
+        choosing=choosing,
+        beside=GoldBeside.of(path),
+    )
     part = assembly.make(_unpacked(READERS[path.suffix](path), assembly), {name: str(path)})
     if not part.rows:
         raise BadInput(f"{path}: holds no row.")

@@ -103,6 +103,7 @@ def _protected(dataset: Dataset, names: _Names) -> Dataset:
         instances=renamed,
         rows={ids[id_]: row for id_, row in dataset.rows.items()},
         drawn=tuple(replace(image, instance=ids[image.instance]) for image in dataset.drawn),
+        gold_of={ids[id_]: laid for id_, laid in dataset.gold_of.items()},
         aliases=tuple(dict.fromkeys(_aliases(dataset.instances, renamed))),
     )
 

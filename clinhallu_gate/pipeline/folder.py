@@ -17,6 +17,7 @@ from clinhallu_gate.judge.review import NoSample, ReviewSample
 from clinhallu_gate.pipeline.asked import Asked
 from clinhallu_gate.pipeline.drawn import write_drawn
 from clinhallu_gate.pipeline.flips import FLIPS_FILE, count_flips, has_flips, write_flips
+from clinhallu_gate.pipeline.gold_use import alarms, gold_counts, notes_on_gold, write_signatures
 from clinhallu_gate.pipeline.known import known_of, scan_folder
 from clinhallu_gate.pipeline.manifest import Manifest, machine, manifest_of, versions
 from clinhallu_gate.pipeline.placing import placement_of
@@ -29,6 +30,7 @@ from clinhallu_gate.report import decision
 from clinhallu_gate.report.cases import case_views
 from clinhallu_gate.report.context import DataSource, RunContext
 from clinhallu_gate.report.figures import plural
+from clinhallu_gate.report.gold import ungated
 from clinhallu_gate.report.html import write_report
 from clinhallu_gate.report.model import ReportView
 from clinhallu_gate.report.noise import noise_of
@@ -79,6 +81,7 @@ def begin_folder(prepared: Prepared) -> None:
             _write_manifest(folder, manifest_of(prepared, started=utc_now()))
             _write_aliases(prepared)
             write_drawn(prepared.kept_dir, prepared.datasets)
+            write_signatures(prepared)
     except OSError as error:
         raise BadInput(f"--run-dir: {folder} cannot be written: {error.strerror or error}.") from None
 
@@ -220,7 +223,13 @@ def _beside(run: Run, results: Results) -> decision.Beside:
     agreed = agreement(labels.labels, results.verdict) if labels and labels.labels else None
     stopped, repeats = _stopped(run), run.prepared.options.repeats
     if run.failure or not run.selected:
-        return decision.Beside(examination=examination, agreement=agreed, early_stop=stopped, repeats=repeats)
+        return decision.Beside(
+            examination=examination,
+            agreement=agreed,
+            early_stop=stopped,
+            repeats=repeats,
+            gold=gold_counts(run.prepared),
+        )
     return decision.Beside(
         scorings={} if run.skipped else _scorings(results),
         repeats=repeats,
@@ -230,6 +239,7 @@ def _beside(run: Run, results: Results) -> decision.Beside:
         examination=examination,
         agreement=agreed,
         placement=placement_of(run.prepared, results),
+        gold=gold_counts(run.prepared),
     )
 
 
@@ -262,7 +272,9 @@ def _context(run: Run) -> RunContext:
         blocking_gates=prepared.rules.blocking_gates,
         calls_made=run.tally.made,
         calls_from_store=run.tally.from_store,
+        alarms=alarms(prepared),
         notes=(
+            *_notes_on_gold(run),
             *_notes_on_stop(run),
             *_notes_on_labels(run),
             *_notes_on_flips(run),
@@ -277,6 +289,12 @@ def _context(run: Run) -> RunContext:
         failure=run.failure or None,
         recorded=prepared.recorded is not None,
     )
+
+
+def _notes_on_gold(run: Run) -> Iterator[str]:
+    """Say what could not be gated for want of gold, and whose word the rest is."""
+    yield from ungated(run.prepared.instances, run.gates, run.prepared.protocol.arms)
+    yield from notes_on_gold(run.prepared)
 
 
 def _notes(prepared: Prepared) -> list[str]:

@@ -201,6 +201,7 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
             frozen=frozen,
             named=named_groups(thresholds),
             max_images=entry.max_images or MAX_IMAGES,
+            allow_unsigned_gold=options.allow_unsigned_gold,
         ),
     )
     everything = [instance for dataset in datasets for instance in dataset.instances]

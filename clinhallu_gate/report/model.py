@@ -416,6 +416,8 @@ class ReportView(Record):
     against: str
     """The release that it was held against, or that there was none."""
     finished: str
+    alarms: tuple[str, ...] = ()
+    """What has to be read before any figure is: ``UNSIGNED GOLD: 12 of 84 instances ...``."""
     notes: tuple[str, ...]
     patient_data: bool
     budget: BudgetView | None
