@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from clinhallu_gate.errors import BadInput, DoesNotHold
+from clinhallu_gate.errors import BadInput, DoesNotHold, Incomplete
 
 EXIT_OK: Final = 0
 EXIT_DOES_NOT_HOLD: Final = 1
+EXIT_INCOMPLETE: Final = 1
 EXIT_USAGE: Final = 4
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, or after one line on stderr 4 (input that cannot be used) or 1 (changed evidence)."""
+    """Run one command and return 0; after one line on stderr 4 (input that cannot be used) or 1.
+
+    1 says that evidence was changed, or that a part of what was asked for could not be done.
+    """
     arguments = _parser().parse_args(argv)
     try:
         said: str = arguments.command(arguments)
@@ -24,6 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DoesNotHold as error:
         sys.stderr.write(f"clinhallu-gate: {error}\n")
         return EXIT_DOES_NOT_HOLD
+    except Incomplete as error:
+        sys.stdout.write(f"{error.said}\n")
+        sys.stderr.write(f"clinhallu-gate: {error}\n")
+        return EXIT_INCOMPLETE
     sys.stdout.write(f"{said}\n")
     return EXIT_OK
 
@@ -32,10 +40,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="clinhallu-gate", description="Commands before and after runs of the gate.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     _add_compare(commands.add_parser("compare", help="tabulate several runs, and say whether they can be compared"))
+    _add_deidentify(commands.add_parser("deidentify", help="write copies of DICOM images that name no patient"))
     _add_evidence(commands.add_parser("evidence", help="pack what a run decided, and on what, into one archive"))
     _add_export(commands.add_parser("export", help="write a run as a result tree of the benchmark's own code"))
     _add_model_card(commands.add_parser("model-card", help="print a run's rates as a model card's evaluation results"))
     _add_plan(commands.add_parser("plan", help="how many instances a gate will need, fixed and one by one"))
+    _add_preflight(commands.add_parser("preflight", help="list what tells of patients in files, before they are used"))
     _add_report(commands.add_parser("report", help="say where a run's report lies, or print it as a PDF file"))
     _add_review(commands.add_parser("sample-for-review", help="write a random sample of a run's texts to be labelled"))
     _add_verify(commands.add_parser("verify", help="check that nothing in an archive of evidence was changed"))
@@ -48,6 +58,33 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--markdown", action="store_true", help="print Markdown")
     parser.set_defaults(command=_compare)
+
+
+def _add_deidentify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", type=Path, metavar="SRC", help="a DICOM file, a folder or a DICOMDIR; never changed")
+    parser.add_argument("folder", type=Path, metavar="DST", help="a new or empty folder for the copies, outside of SRC")
+    parser.add_argument(
+        "--mapping", action="store_true", help="write which UID stands for which into DST.private/uids.csv"
+    )
+    parser.set_defaults(command=_deidentify)
+
+
+def _add_preflight(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths", type=Path, nargs="+", metavar="PATH", help="files, folders, DICOMDIRs or manifests with their images"
+    )
+    parser.add_argument("--full", action="store_true", help="look within sequences, too")
+    parser.add_argument("--ocr", action="store_true", help="look for text in the images, too (needs tesseract)")
+    parser.add_argument(
+        "--kept",
+        type=Path,
+        default=Path("preflight.private"),
+        metavar="DIR",
+        help="private folder from which a killed --full or --ocr goes on (default: %(default)s)",
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write JSON to a new file")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=_preflight)
 
 
 def _add_evidence(parser: argparse.ArgumentParser) -> None:
@@ -149,6 +186,20 @@ def _compare(arguments: argparse.Namespace) -> str:
     if arguments.json:
         return as_json(compared)
     return as_markdown(compared) if arguments.markdown else as_text(compared)
+
+
+def _deidentify(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.deidentification.commands import deidentified  # noqa: PLC0415 - --help needs no pydicom
+
+    return deidentified(arguments.source, arguments.folder, mapping=arguments.mapping)
+
+
+def _preflight(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.deidentification.commands import looked_at  # noqa: PLC0415 - as above
+    from clinhallu_gate.deidentification.findings import Depth  # noqa: PLC0415 - as above
+
+    depth = Depth.OCR if arguments.ocr else Depth.FULL if arguments.full else Depth.HEADERS
+    return looked_at(arguments.paths, depth, kept=arguments.kept, out=arguments.out, as_json=arguments.json)
 
 
 def _evidence(arguments: argparse.Namespace) -> str:
