@@ -1,13 +1,17 @@
 """A loaded data set, and what may be said about how to load it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from clinhallu_gate.datasets.problems import Problem
 from clinhallu_gate.records import Instance
+
+
+def nothing(_: str) -> None:
+    """Say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,10 @@ class DataOptions:
     private_cache: Path | None = None
     """The same for images of patients (``phi``), which never enter the shared cache."""
 
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts other than this machine that may be asked for data of patients."""
+    tell: Callable[[str], None] = nothing
+    """Hears how far a long fetch is."""
     named: frozenset[str] = frozenset()
     """Strata and tags of patients that may be told however few bear them: those that a policy names."""
 

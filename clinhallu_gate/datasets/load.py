@@ -9,7 +9,8 @@ from typing import Final
 from clinhallu_gate.datasets.assemble import Intakes, Part
 from clinhallu_gate.datasets.benchmark import load_released
 from clinhallu_gate.datasets.cache import ImageCache, default_cache
-from clinhallu_gate.datasets.dataset import DataOptions, Dataset, content_digest
+from clinhallu_gate.datasets.dataset import DataOptions, Dataset, content_digest, nothing
+from clinhallu_gate.datasets.dicomweb.spec import DicomwebSpec, dicomweb_spec
 from clinhallu_gate.datasets.intake import Intake
 from clinhallu_gate.datasets.manifest import load_manifest, manifest_at
 from clinhallu_gate.datasets.patients import protect
@@ -20,7 +21,7 @@ from clinhallu_gate.errors import BadInput, not_one_of
 from clinhallu_gate.pseudonym import site_key
 from clinhallu_gate.records import Instance
 
-__all__ = ["NAMES", "SOURCES", "BadRows", "DataOptions", "Dataset", "Problem", "content_digest", "load_data"]
+__all__ = ["NAMES", "SOURCES", "BadRows", "DataOptions", "Dataset", "Problem", "content_digest", "load_data", "nothing"]
 
 #: Data that are generated.
 SOURCES: Final[Mapping[str, Callable[[], tuple[Instance, ...]]]] = MappingProxyType({"phantom": phantom_instances})
@@ -52,19 +53,30 @@ def _spelled_out(specs: Sequence[str]) -> Iterator[str]:
 
 def _parts(specs: Sequence[str], options: DataOptions) -> Iterator[Part]:
     """Load everything in order; data of the benchmark at once, as they share files."""
-    manifests = {spec: _manifest(spec) for spec in specs if spec not in SOURCES and spec not in SETS}
+    servers = {spec: server for spec in specs if (server := dicomweb_spec(spec)) is not None}
+    manifests = {spec: _manifest(spec, servers.get(spec)) for spec in specs if spec not in (*SOURCES, *SETS)}
     names = [spec for spec in specs if spec in SETS]
     intakes = _intakes(options)
     released = dict(zip(names, load_released(names, options.data_root, intakes), strict=True)) if names else {}
     for spec in specs:
         if spec in SOURCES:
             yield _generated(spec)
+        elif spec in servers:
+            yield _fetched(servers[spec], manifests[spec], intakes, options)
         else:
             yield released[spec] if spec in released else load_manifest(manifests[spec], intakes)
 
 
-def _manifest(spec: str) -> Path:
-    path = manifest_at(spec)
+def _fetched(server: DicomwebSpec, manifest: Path, intakes: Intakes, options: DataOptions) -> Part:
+    from clinhallu_gate.datasets.dicomweb.load import load_dicomweb  # noqa: PLC0415 - its libraries take 0.4 s to import
+
+    return load_dicomweb(server, manifest, intakes, options)
+
+
+def _manifest(spec: str, server: DicomwebSpec | None) -> Path:
+    path = manifest_at(server.manifest if server else spec)
+    if path is None and server is not None:
+        raise BadInput(f"--data: {server.manifest}: there is no such manifest.")
     if path is None:
         raise BadInput(not_one_of("--data", spec, NAMES, noun="a dataset"))
     return path

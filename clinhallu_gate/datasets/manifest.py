@@ -39,13 +39,27 @@ def manifest_at(spec: str) -> Path | None:
     return None
 
 
-def load_manifest(path: Path, intakes: Intakes) -> Part:
-    """Load a manifest; the data set is called as the file, or as its folder. Raises ``BadInput``."""
+def read_manifest(path: Path) -> Iterable[RawRow]:
+    """Return the rows as they stand there. Raises ``BadInput``."""
+    return READERS[path.suffix](path)
+
+
+def load_manifest(
+    path: Path, intakes: Intakes, *, rows: Iterable[RawRow] | None = None, folder: Path | None = None
+) -> Part:
+    """Load a manifest; the data set is called as the file, or as its folder. Raises ``BadInput``.
+
+    Args:
+        path: The manifest.
+        intakes: Where images are checked and kept.
+        rows: Its rows, if they were read before.
+        folder: What images are relative to; by default the manifest's own folder.
+    """
     name = path.parent.resolve().name if path.stem == MANIFEST else path.stem
     if name in (MEAN, EACH):
         raise BadInput(f"{path}: a data set cannot be called {name!r}, which thresholds files use otherwise.")
-    assembly = Assembly(name, manifest_row, FolderPictures(path.parent), intakes)
-    part = assembly.make(_unpacked(READERS[path.suffix](path), assembly), {name: str(path)})
+    assembly = Assembly(name, manifest_row, FolderPictures(folder or path.parent), intakes)
+    part = assembly.make(_unpacked(read_manifest(path) if rows is None else rows, assembly), {name: str(path)})
     if not part.rows:
         raise BadInput(f"{path}: holds no row.")
     return part

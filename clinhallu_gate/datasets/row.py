@@ -12,6 +12,10 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _as_list(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
 Text = Annotated[str, Field(pattern=r"\S")]
 Identity = Annotated[Text, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "integer"]})]
 
@@ -41,6 +45,13 @@ class Row(Record):
     question: Text
     answer: Text = Field(description="The correct answer; for multiple choice the option, as in 'B. pneumothorax'.")
     images: tuple[Text, ...] = Field(min_length=1, description="Image files, relative to the manifest's folder.")
+    study_uid: Text | None = Field(default=None, description="With a DICOMweb server: StudyInstanceUID of the images.")
+    series_uid: Text | None = Field(
+        default=None, description="SeriesInstanceUID; may be left out where the study has one series."
+    )
+    sop_uid: Annotated[tuple[Text, ...], BeforeValidator(_as_list)] = Field(
+        default=(), description="SOPInstanceUIDs, if not the whole series is meant."
+    )
     question_type: QuestionType
     options: tuple[Text, ...] = Field(default=(), description="For multiple choice: 'A. text', 'B. text' and so on.")
     answer_letter: Text | None = Field(default=None, description="For multiple choice: the letter of the answer.")
@@ -110,4 +121,6 @@ BENCHMARK_FIELDS: Final = (
 def manifest_schema() -> dict[str, Any]:
     """Return the JSON Schema of a row of a user's manifest."""
     schema = Row.model_json_schema()
+    needed = [name for name in schema["required"] if name != "images"]
+    schema |= {"required": needed, "anyOf": [{"required": ["images"]}, {"required": ["study_uid"]}]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Row of a manifest"}

@@ -16,7 +16,7 @@ from clinhallu_gate.errors import BadInput, not_one_of
 if TYPE_CHECKING:
     import _csv
 
-_LISTS: Final = ("images", "options", "tags")
+_LISTS: Final = ("images", "options", "tags", "sop_uid")
 _OBJECTS: Final = ("gold_cot", "gold_cot_meta")
 _FLAGS: Final = ("phi", "cot_valid")
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")

@@ -1,7 +1,7 @@
 """Look at everything a run needs before anything is asked: model, data, protocol, thresholds, folder."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from clinhallu_gate.config.thresholds import (
     load_thresholds,
     named_groups,
 )
-from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data
+from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data, nothing
 from clinhallu_gate.errors import BadInput, not_one_of
 from clinhallu_gate.gate.decide import Rules, count_blocking
 from clinhallu_gate.gate.frame import Frame
@@ -30,7 +30,7 @@ from clinhallu_gate.pipeline.baseline import JudgedBy, baseline_verdicts, check_
 from clinhallu_gate.pipeline.earlier import earlier_runs
 from clinhallu_gate.pipeline.options import RunOptions
 from clinhallu_gate.pipeline.recorded import Recorded, lay_over, recorded_data, recorded_model
-from clinhallu_gate.private import private_folder
+from clinhallu_gate.private import demand_private, private_folder
 from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.protocol.spec import Protocol
 from clinhallu_gate.records import Instance
@@ -165,10 +165,11 @@ class Prepared:
         return self.options.store or self.options.root / "reports" / "store.sqlite"
 
 
-def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
+def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str], None] = nothing) -> Prepared:
     """Look at everything. Raises ``BadInput``: one line on what cannot be used.
 
-    With ``look_only`` (to collect tests and run none) no server and no hub is asked who the model is.
+    With ``look_only`` (to collect tests and run none) no server and no hub is asked who the model is. ``tell`` hears
+    how far a long fetch of data is.
     """
     _check_words(options)
     _check_numbers(options)
@@ -184,7 +185,9 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         DataOptions(
             _data_root(options),
             options.allow_bad_rows,
-            private_cache=private_folder(run_dir),
+            private_cache=_private_cache(options, run_dir),
+            allow_hosts=options.allow_hosts,
+            tell=tell,
             named=named_groups(thresholds),
         ),
     )
@@ -220,6 +223,14 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         for instance in everything:
             phantom_of(instance)
     return prepared
+
+
+def _private_cache(options: RunOptions, run_dir: Path) -> Path:
+    """Return where patients' images and fetched studies are kept. Raises ``BadInput`` if others could see them."""
+    if options.private_cache is None:
+        return private_folder(run_dir)
+    demand_private(options.private_cache, run_dir)
+    return options.private_cache
 
 
 def _thresholds(options: RunOptions, entry: ModelEntry) -> Thresholds:
