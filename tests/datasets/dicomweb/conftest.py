@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from hostile import TwistedArchive
 from orthanc import Orthanc, orthanc
-from phantom_dicom import PhantomStudy, phantom_studies
+
+from clinhallu_gate._scripted.phantom_dicom import PhantomStudy, phantom_studies
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from phantom_dicom import PhantomStudy
-
+from clinhallu_gate._scripted.phantom_dicom import PhantomStudy
 from clinhallu_gate.datasets.dicomweb.archive import Archive
 from clinhallu_gate.datasets.dicomweb.faults import Fault
 from clinhallu_gate.datasets.dicomweb.fetch import THREADS, Fetching, Found

@@ -10,8 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from typing import Final, Self
 
-from phantom_dicom import PhantomStudy
 from pydicom import FileDataset, dcmwrite
+
+from clinhallu_gate._scripted.phantom_dicom import PhantomStudy
 
 BOUNDARY: Final = "the-boundary"
 _UIDS: Final = {"0020000D": "StudyInstanceUID", "0020000E": "SeriesInstanceUID", "00080018": "SOPInstanceUID"}

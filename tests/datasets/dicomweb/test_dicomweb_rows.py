@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from data_files import CHOICE, ROW
 from hostile import Sent, TwistedArchive
-from phantom_dicom import uid_rows, write_manifest
 
+from clinhallu_gate._scripted.phantom_dicom import uid_rows, write_manifest
 from clinhallu_gate.datasets.dicomweb.spec import DicomwebSpec, dicomweb_spec
 from clinhallu_gate.datasets.load import BadRows, DataOptions, load_data
 from clinhallu_gate.errors import BadInput

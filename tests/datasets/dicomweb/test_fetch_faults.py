@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from fetched import fetched, kept, whole_series
 from hostile import BOUNDARY, Asked, Sent, TwistedArchive, answer, entry, file_of, multipart, part
-from phantom_dicom import PhantomStudy
 
+from clinhallu_gate._scripted.phantom_dicom import PhantomStudy
 from clinhallu_gate.datasets.dicomweb.faults import Fault, ServerUnusable
 from clinhallu_gate.datasets.dicomweb.fetch import Found
 from clinhallu_gate.datasets.dicomweb.session import Limits

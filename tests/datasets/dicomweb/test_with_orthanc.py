@@ -7,9 +7,9 @@ import pytest
 from fetched import fetched, kept, whole_series
 from hostile import file_of
 from orthanc import PASSWORD, Orthanc
-from phantom_dicom import SYNTAXES, PhantomStudy
 from pydicom import dcmread
 
+from clinhallu_gate._scripted.phantom_dicom import SYNTAXES, PhantomStudy
 from clinhallu_gate.datasets.dicomweb.faults import PASSWORD as PASSWORD_NAME
 from clinhallu_gate.datasets.dicomweb.faults import ServerUnusable
 from clinhallu_gate.datasets.dicomweb.fetch import Found

@@ -50,6 +50,8 @@ SYNTAXES: Final = (
     JPEG2000Lossless,
 )
 _PLAIN: Final = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)
+_FILM: Final = 4
+"""Axes of several colour images in one file; a grey film is drawn in colours here, too."""
 _GIVEN: Final = ("Zephyrine", "Bogumila", "Itzayana", "Sigrunna", "Dzhamila", "Liesbethe", "Thorvaldur", "Quirinus")
 _FAMILY: Final = ("Okonkwo", "Wrzesniak", "Quetzalli", "Fjeldheim", "Abubakarov", "Vanhooydonck", "Papadimas")
 
@@ -248,7 +250,7 @@ def _plain(stratum: str, rgb: Grey) -> Grey:
 
 
 def _file(study: PhantomStudy, place: int, pixels: Grey, index: int, syntax: UID) -> FileDataset:
-    film = pixels.ndim == 4
+    film = pixels.ndim == _FILM
     coded = _CODED[study.instances[0].stratum](place, pixels)
     named = f"{study.name}/{study.number}"
     meta = FileMetaDataset()
@@ -363,7 +365,7 @@ def _ultrasound(place: int, rgb: Grey) -> Dataset:
             setattr(coded, f"{colour}PaletteColorLookupTableDescriptor", [256, 0, 16])
             setattr(coded, f"{colour}PaletteColorLookupTableData", table)
     coded.Modality, coded.BodyPartExamined = "US", "ABDOMEN"
-    film = rgb.ndim == 4
+    film = rgb.ndim == _FILM
     coded.SOPClassUID = UltrasoundMultiFrameImageStorage if film else UltrasoundImageStorage
     if film:
         coded.FrameTime, coded.FrameIncrementPointer = 40, 0x00181063
