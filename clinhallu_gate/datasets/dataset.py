@@ -4,10 +4,13 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from clinhallu_gate.datasets.problems import Problem
 from clinhallu_gate.records import Instance
+
+#: Images of an instance where nothing is known of the model: as many as MedFrameQA's questions have at most.
+MAX_IMAGES: Final = 5
 
 
 def nothing(_: str) -> None:
@@ -33,6 +36,8 @@ class DataOptions:
     """Hears how far a long fetch is."""
     named: frozenset[str] = frozenset()
     """Strata and tags of patients that may be told however few bear them: those that a policy names."""
+    max_images: int = MAX_IMAGES
+    """How many images a model takes at once: of longer DICOM series as many are drawn."""
 
 
 class Alias(NamedTuple):
@@ -48,6 +53,27 @@ class Identifier(NamedTuple):
 
     what: Literal["name", "id", "accession_number", "birth_date"]
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnImage:
+    """How an image that a model is sent was drawn from DICOM."""
+
+    instance: str
+    """Id of the instance."""
+    file: str
+    """Relative to the manifest's folder."""
+    frame: int
+    """From 1."""
+    sop_instance_uid: str
+    transfer_syntax: str
+    """As the standard calls it."""
+    window: str
+    """What brightness stands for."""
+    steps: tuple[str, ...]
+    """What was done, in order."""
+    sha256: str
+    """Digest of the PNG file that is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +99,10 @@ class Dataset:
     """DICOM files that were read for it."""
     identifiers: frozenset[Identifier] = field(default=frozenset(), repr=False)
     """What identifies patients in the headers that were read; nothing that may be shared holds any of it."""
+    drawn: tuple[DrawnImage, ...] = field(default=(), repr=False)
+    """What was drawn from DICOM, instance by instance, in the order of their images."""
+    notes: tuple[str, ...] = ()
+    """What the report should say of how it was loaded; no word of any row."""
 
 
 def content_digest(instances: Sequence[Instance]) -> str:

@@ -6,12 +6,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from clinhallu_gate.datasets.assemble import Intakes, Part
+from clinhallu_gate.datasets.assemble import Part
 from clinhallu_gate.datasets.benchmark import load_released
 from clinhallu_gate.datasets.cache import ImageCache, default_cache
 from clinhallu_gate.datasets.dataset import DataOptions, Dataset, content_digest, nothing
 from clinhallu_gate.datasets.dicomweb.spec import DicomwebSpec, dicomweb_spec
-from clinhallu_gate.datasets.intake import Intake
+from clinhallu_gate.datasets.intake import Intake, Intakes
 from clinhallu_gate.datasets.manifest import load_manifest, manifest_at
 from clinhallu_gate.datasets.patients import protect
 from clinhallu_gate.datasets.phantom.generate import phantom_instances
@@ -64,10 +64,15 @@ def _parts(specs: Sequence[str], options: DataOptions) -> Iterator[Part]:
         elif spec in servers:
             yield _fetched(servers[spec], manifests[spec], intakes, options)
         else:
-            yield released[spec] if spec in released else load_manifest(manifests[spec], intakes)
+            yield (
+                released[spec]
+                if spec in released
+                else load_manifest(manifests[spec], intakes, max_images=options.max_images)
+            )
 
 
 def _fetched(server: DicomwebSpec, manifest: Path, intakes: Intakes, options: DataOptions) -> Part:
+    from clinhallu_gate.datasets import dicom  # noqa: F401, PLC0415 - before pydicom is imported: it says why
     from clinhallu_gate.datasets.dicomweb.load import load_dicomweb  # noqa: PLC0415 - its libraries take 0.4 s to import
 
     return load_dicomweb(server, manifest, intakes, options)

@@ -18,6 +18,7 @@ def _as_list(value: object) -> object:
 
 Text = Annotated[str, Field(pattern=r"\S")]
 Identity = Annotated[Text, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "integer"]})]
+Frame = Annotated[int, Field(ge=1, strict=True)]
 
 
 class GoldStage(BaseModel):
@@ -44,7 +45,18 @@ class Row(Record):
 
     question: Text
     answer: Text = Field(description="The correct answer; for multiple choice the option, as in 'B. pneumothorax'.")
-    images: tuple[Text, ...] = Field(min_length=1, description="Image files, relative to the manifest's folder.")
+    images: tuple[Text, ...] = Field(
+        min_length=1, description="Image files or DICOM folders, relative to the manifest's folder."
+    )
+    frames: tuple[Frame, ...] = Field(
+        default=(), description="Which images of a DICOM file with several frames, or of a series, from 1."
+    )
+    series: Text | None = Field(
+        default=None, description="SeriesInstanceUID, where a folder or DICOMDIR holds several series."
+    )
+    window: Identity | None = Field(
+        default=None, description="How DICOM is windowed: '40/400', a preset such as 'lung', or the number of a window."
+    )
     study_uid: Text | None = Field(default=None, description="With a DICOMweb server: StudyInstanceUID of the images.")
     series_uid: Text | None = Field(
         default=None, description="SeriesInstanceUID; may be left out where the study has one series."

@@ -15,6 +15,7 @@ from clinhallu_gate.judge.agreement import agreement
 from clinhallu_gate.judge.families import same_family
 from clinhallu_gate.judge.review import NoSample, ReviewSample
 from clinhallu_gate.pipeline.asked import Asked
+from clinhallu_gate.pipeline.drawn import write_drawn
 from clinhallu_gate.pipeline.manifest import Manifest, machine, manifest_of, versions
 from clinhallu_gate.pipeline.placing import placement_of
 from clinhallu_gate.pipeline.prepare import Prepared
@@ -70,6 +71,7 @@ def begin_folder(prepared: Prepared) -> None:
         with for_owner_alone(wanted=prepared.patient_data):
             _write_manifest(folder, manifest_of(prepared, started=utc_now()))
             _write_aliases(prepared)
+            write_drawn(prepared.kept_dir, prepared.datasets)
     except OSError as error:
         raise BadInput(f"--run-dir: {folder} cannot be written: {error.strerror or error}.") from None
 
@@ -301,7 +303,8 @@ def _notes_on_labels(run: Run) -> Iterator[str]:
 
 
 def _notes_on_rows(prepared: Prepared) -> Iterator[str]:
-    """Name the rows that were left out; the manifest names all of them."""
+    """Say what was noted while data were loaded, and name the rows that were left out; the manifest names all."""
+    yield from (f"{dataset.name}: {note}" for dataset in prepared.datasets for note in dataset.notes)
     problems = [problem for dataset in prepared.datasets for problem in dataset.left_out]
     for problem in problems[:_NAMED]:
         yield f"left out: {problem}"

@@ -9,7 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from clinhallu_gate import __version__
+from clinhallu_gate.datasets.dataset import MAX_IMAGES
 from clinhallu_gate.datasets.load import Dataset
+from clinhallu_gate.pipeline.drawn import summary_of
 from clinhallu_gate.pipeline.prepare import Prepared
 from clinhallu_gate.pipeline.run import Run
 from clinhallu_gate.records import Record
@@ -44,8 +46,11 @@ class Manifest(Record):
     thresholds: Mapping[str, str]
     datasets: tuple[Mapping[str, Any], ...]
     """Name, digest of the content, number of instances, number and digest of the images, sources (hub repository and
-    commit, or folder), and the rows that were left out."""
+    commit, or folder), the rows that were left out, and of what was drawn from DICOM how many images by transfer syntax
+    and kind of window."""
     instances: int
+    max_images: int
+    """Images of an instance that the model takes at once: of longer DICOM series as many were drawn."""
     limit: int | None
     seed: str
     """Of the random order; a function of the data alone, so that nobody chooses it."""
@@ -90,6 +95,7 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         thresholds={"file": prepared.thresholds.file, "sha256": prepared.thresholds.sha256},
         datasets=tuple(_dataset(dataset) for dataset in prepared.datasets),
         instances=len(prepared.instances),
+        max_images=prepared.entry.max_images or MAX_IMAGES,
         limit=options.limit,
         seed=prepared.seed,
         order_seed=prepared.order_seed,
@@ -137,6 +143,7 @@ def _dataset(dataset: Dataset) -> Mapping[str, Any]:
         "images_sha256": hashlib.sha256("\n".join(digests).encode()).hexdigest(),
         "sources": dict(dataset.sources),
         "gold_model": dataset.gold_model,
+        **({"dicom": summary_of(dataset.drawn)} if dataset.drawn else {}),
         "left_out": [str(problem) for problem in dataset.left_out],
     }
 

@@ -17,6 +17,7 @@ from clinhallu_gate.config.thresholds import (
     load_thresholds,
     named_groups,
 )
+from clinhallu_gate.datasets.dataset import MAX_IMAGES
 from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data, nothing
 from clinhallu_gate.errors import BadInput, not_one_of
 from clinhallu_gate.gate.decide import Rules, count_blocking
@@ -189,6 +190,7 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
             allow_hosts=options.allow_hosts,
             tell=tell,
             named=named_groups(thresholds),
+            max_images=entry.max_images or MAX_IMAGES,
         ),
     )
     everything = [instance for dataset in datasets for instance in dataset.instances]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from clinhallu_gate.datasets.assemble import Intakes, Part
+from clinhallu_gate.datasets.assemble import Part
 from clinhallu_gate.datasets.check import UID_FIELDS, Unfit, manifest_row
 from clinhallu_gate.datasets.dataset import DataOptions
 from clinhallu_gate.datasets.dicomweb.archive import Archive
@@ -15,6 +15,7 @@ from clinhallu_gate.datasets.dicomweb.server import Server
 from clinhallu_gate.datasets.dicomweb.session import ArchiveSession, Limits
 from clinhallu_gate.datasets.dicomweb.spec import DicomwebSpec
 from clinhallu_gate.datasets.dicomweb.uids import Wanted
+from clinhallu_gate.datasets.intake import Intakes
 from clinhallu_gate.datasets.manifest import load_manifest, read_manifest
 from clinhallu_gate.datasets.reading import RawRow
 from clinhallu_gate.egress import demand_allowed
@@ -52,7 +53,8 @@ def load_dicomweb(
             found = Fetching(Server(spec.url, session), archive, options.tell).all_of(wanted)
         except ServerUnusable as error:
             raise BadInput(f"--data: {spec.url}: the DICOMweb server {error}.") from None
-    part = load_manifest(manifest, intakes, rows=_with_files(asked, found, archive.files), folder=archive.files)
+    rows = _with_files(asked, found, archive.files)
+    part = load_manifest(manifest, intakes, max_images=options.max_images, rows=rows, folder=archive.files)
     return replace(part, dataset=replace(part.dataset, sources={**part.dataset.sources, "dicomweb": spec.url}))
 
 

@@ -1,7 +1,6 @@
 """What is asked of a DICOMweb server: the series of a study, the instances of a series, and instances themselves."""
 
 import logging
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -12,6 +11,7 @@ import requests
 from dicomweb_client.api import DICOMwebClient
 
 from clinhallu_gate.datasets.check import is_uid
+from clinhallu_gate.datasets.dicom.quiet import quiet
 from clinhallu_gate.datasets.dicomweb.faults import CREDENTIALS, Fault, ServerUnusable
 from clinhallu_gate.datasets.dicomweb.session import RETRIED, ArchiveSession
 from clinhallu_gate.datasets.dicomweb.uids import InstancePlace, SeriesPlace
@@ -100,9 +100,7 @@ def _value(entry: object, tag: str) -> object:
 def _asked(ask: Callable[[], Answer]) -> Answer:
     """Ask, and turn what goes wrong into our own words: theirs hold addresses, and so UIDs."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ask()
+        return ask()
     except requests.HTTPError as error:
         raise _refused(error.response.status_code if error.response is not None else 0) from None
     except requests.RequestException:
@@ -128,13 +126,14 @@ def _as_file(found: pydicom.Dataset) -> bytes:
 
 @contextmanager
 def unlogged() -> Iterator[None]:
-    """Keep what the libraries log about requests, which holds UIDs, from whoever listens."""
-    loggers = [logging.getLogger(name) for name in ("dicomweb_client", "urllib3", "retrying", "pydicom")]
+    """Keep what the libraries log about requests, which holds UIDs, from whoever listens. Not for worker threads."""
+    loggers = [logging.getLogger(name) for name in ("dicomweb_client", "urllib3", "retrying")]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)
     try:
-        yield
+        with quiet():
+            yield
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
