@@ -48,11 +48,11 @@ def load_dicomweb(
     archive.make()
     asked = [_asked(raw) for raw in read_manifest(manifest)]
     wanted = [each.wanted for each in asked if each.wanted is not None]
-    with ArchiveSession(limits or Limits(), threads=THREADS) as session:
-        try:
+    try:
+        with ArchiveSession(limits or Limits(), threads=THREADS) as session:
             found = Fetching(Server(spec.url, session), archive, options.tell).all_of(wanted)
-        except ServerUnusable as error:
-            raise BadInput(f"--data: {spec.url}: the DICOMweb server {error}.") from None
+    except ServerUnusable as error:
+        raise BadInput(f"--data: {spec.url}: the DICOMweb server {error}.") from None
     rows = _with_files(asked, found, archive.files)
     part = load_manifest(manifest, intakes, max_images=options.max_images, rows=rows, folder=archive.files)
     return replace(part, dataset=replace(part.dataset, sources={**part.dataset.sources, "dicomweb": spec.url}))

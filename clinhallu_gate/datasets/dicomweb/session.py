@@ -6,6 +6,7 @@
 import base64
 import io
 import os
+import re
 import socket
 import threading
 import time
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
+from pathlib import Path
 from typing import Any, Final, Self
 
 import requests
@@ -51,7 +53,7 @@ class Limits:
 class ArchiveSession(requests.Session):
     """A session that reads each reply whole, tries again where that may help, and follows no redirection.
 
-    Threads may share it.
+    Threads may share it. Making one raises ``ServerUnusable`` if the environment does not fit.
     """
 
     def __init__(self, limits: Limits, *, threads: int, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -62,13 +64,10 @@ class ArchiveSession(requests.Session):
         self._too_large = f"replies with more than {limits.size / 2**20:g} MiB"
         # Not of the environment: proxies, which would learn what is asked about whom, and passwords of ~/.netrc.
         self.trust_env = False
-        self.verify = os.environ.get(CA_BUNDLE) or True
+        self.verify = _authority() or True
         self.headers["Accept-Encoding"] = "identity"
-        if token := os.environ.get(TOKEN):
-            self.headers["Authorization"] = f"Bearer {token}"
-        elif user := os.environ.get(USER):
-            pair = f"{user}:{os.environ.get(PASSWORD, '')}".encode()
-            self.headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        if who := _who_asks():
+            self.headers["Authorization"] = who
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter(pool_maxsize=threads))
 
@@ -134,6 +133,25 @@ class ArchiveSession(requests.Session):
         whole.status_code, whole.headers, whole.reason = response.status_code, response.headers, ""
         whole.raw = body
         return whole
+
+
+def _authority() -> str | None:
+    """Return the file of the authority that signs servers' certificates; None for the usual ones."""
+    named = os.environ.get(CA_BUNDLE)
+    if named and not Path(named).exists():
+        raise ServerUnusable(f"cannot be trusted: {CA_BUNDLE} names {named}, which does not exist")
+    return named
+
+
+def _who_asks() -> str | None:
+    """Return what a server is told of who asks; None if the environment does not say."""
+    if token := os.environ.get(TOKEN, "").strip():
+        if not re.fullmatch(r"[!-~]+", token):
+            raise ServerUnusable(f"cannot be asked: {TOKEN} holds what no token has")
+        return f"Bearer {token}"
+    user = os.environ.get(USER)
+    pair = f"{user}:{os.environ.get(PASSWORD, '')}".encode()
+    return f"Basic {base64.b64encode(pair).decode()}" if user else None
 
 
 class _Passing(Exception):

@@ -1,6 +1,7 @@
 """A DICOMweb server of a few lines, each of whose replies a test may twist."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from pathlib import Path
 from typing import Final, Self
 
 from pydicom import FileDataset, dcmwrite
@@ -99,6 +101,12 @@ class TwistedArchive:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+    def speak_tls(self, certificate: Path) -> None:
+        """Speak TLS from now on, with a key and a certificate that one file holds."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     @property
     def port(self) -> int:

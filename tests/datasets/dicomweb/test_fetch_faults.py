@@ -1,6 +1,7 @@
 """A server that fails, lies or dawdles: what is asked for comes whole or not at all, and a message says why."""
 
 import stat
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,8 +10,10 @@ from pathlib import Path
 import pytest
 from fetched import fetched, kept, whole_series
 from hostile import BOUNDARY, Asked, Sent, TwistedArchive, answer, entry, file_of, multipart, part
+from installed import program
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from clinhallu_gate._scripted.phantom_dicom import PhantomStudy
+from clinhallu_gate._scripted.phantom_dicom import PhantomStudy, phantom_studies
 from clinhallu_gate.datasets.dicomweb.faults import Fault, ServerUnusable
 from clinhallu_gate.datasets.dicomweb.fetch import Found
 from clinhallu_gate.datasets.dicomweb.session import Limits
@@ -200,6 +203,18 @@ def test_a_reply_beyond_all_size_is_not_read(archive: TwistedArchive, tmp_path: 
     assert "more than 0.125 MiB" in _only(archive, tmp_path, limits=Limits(size=2**17))
 
 
+def test_a_reply_that_unpacks_beyond_all_size_is_not_unpacked(archive: TwistedArchive, tmp_path: Path) -> None:
+    """A deflated file of some kilobytes may hold gigabytes, and libraries unpack it whole."""
+    file = phantom_studies(3, ("ct",))[2].files[0]
+    assert file.file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian
+    bomb = file.__class__("", file, preamble=b"\0" * 128, file_meta=file.file_meta)
+    bomb.PixelData = b"\0" * 2**22
+    data = file_of(bomb)
+    assert len(data) < 2**16
+    _instances(archive, lambda _asked, _sent: part(data))
+    assert "more than 1 MiB" in _only(archive, tmp_path, limits=Limits(size=2**20))
+
+
 @pytest.mark.parametrize("drips_head", [True, False], ids=["head", "body"])
 def test_a_reply_that_drips_is_given_up(archive: TwistedArchive, tmp_path: Path, *, drips_head: bool) -> None:
     """A byte now and then keeps no run waiting, in the head of a reply as in its body."""
@@ -236,6 +251,32 @@ def test_a_server_that_lets_nobody_in_says_how(archive: TwistedArchive, tmp_path
     with pytest.raises(ServerUnusable, match=rf"HTTP {status}\); set CLINHALLU_GATE_DICOMWEB_USER and .*_TOKEN"):
         fetched(archive.url, tmp_path, whole_series(archive.studies[0]))
     assert len(archive.asked) == 1
+
+
+def test_a_certificate_has_to_be_trusted(
+    archive: TwistedArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an authority that REQUESTS_CA_BUNDLE names, here the server's own; else nothing is asked."""
+    certificate = _certificate(tmp_path)
+    archive.speak_tls(certificate)
+    url = archive.url.replace("http:", "https:")
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    with pytest.raises(ServerUnusable, match=r"no certificate that is trusted here.*REQUESTS_CA_BUNDLE"):
+        fetched(url, tmp_path / "private", whole_series(archive.studies[0]))
+    assert not archive.asked
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    (found,) = fetched(url, tmp_path / "private", whole_series(archive.studies[0]))
+    assert isinstance(found, Found)
+
+
+def _certificate(folder: Path) -> Path:
+    """Make a key and a certificate for this machine, in one file."""
+    file = folder / "own.pem"
+    command = [program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=x"]
+    places = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(folder / "key.pem"), "-out", str(file)]
+    subprocess.run([*command, *places], check=True, capture_output=True)
+    file.write_bytes(file.read_bytes() + (folder / "key.pem").read_bytes())
+    return file
 
 
 def test_a_server_that_is_not_there_is_unusable(tmp_path: Path, archive: TwistedArchive) -> None:
@@ -280,6 +321,26 @@ def test_the_environment_says_who_asks(
         monkeypatch.setenv(name, value)
     fetched(archive.url, tmp_path / "private", whole_series(archive.studies[0]))
     assert {asked.headers.get("Authorization") for asked in archive.asked} == {header}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem", "REQUESTS_CA_BUNDLE names /nowhere/ca.pem, which does not exist"),
+        ("CLINHALLU_GATE_DICOMWEB_TOKEN", "s3\ncret", "CLINHALLU_GATE_DICOMWEB_TOKEN holds what no token has"),
+        ("CLINHALLU_GATE_DICOMWEB_TOKEN", "s\u00e9cret", "CLINHALLU_GATE_DICOMWEB_TOKEN holds what no token has"),
+    ],
+)
+def test_an_environment_that_does_not_fit_is_told_and_no_token(
+    archive: TwistedArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    """Before anything is asked."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ServerUnusable) as raised:
+        fetched(archive.url, tmp_path, whole_series(archive.studies[0]))
+    assert said in str(raised.value)
+    assert "cret" not in str(raised.value)
+    assert not archive.asked
 
 
 def test_no_proxy_learns_who_is_asked_about(
