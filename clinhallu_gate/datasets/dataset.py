@@ -1,7 +1,7 @@
 """A loaded data set, and what may be said about how to load it."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 #: Images of an instance where nothing is known of the model: as many as MedFrameQA's questions have at most.
 MAX_IMAGES: Final = 5
+
+
+def nothing(_: str) -> None:
+    """Say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,10 @@ class DataOptions:
     """Only studies of these days are taken from manifests."""
     frozen: "Frozen | None" = None
     """Only the instances of this list are taken."""
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts other than this machine that may be asked for data of patients."""
+    tell: Callable[[str], None] = nothing
+    """Hears how far a long fetch is."""
     named: frozenset[str] = frozenset()
     """Strata and tags of patients that may be told however few bear them: those that a policy names."""
     max_images: int = MAX_IMAGES

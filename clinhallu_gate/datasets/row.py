@@ -15,6 +15,10 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _as_list(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
 Text = Annotated[str, Field(pattern=r"\S")]
 
 
@@ -65,6 +69,13 @@ class Row(Record):
     )
     window: Identity | None = Field(
         default=None, description="How DICOM is windowed: '40/400', a preset such as 'lung', or the number of a window."
+    )
+    study_uid: Text | None = Field(default=None, description="With a DICOMweb server: StudyInstanceUID of the images.")
+    series_uid: Text | None = Field(
+        default=None, description="SeriesInstanceUID; may be left out where the study has one series."
+    )
+    sop_uid: Annotated[tuple[Text, ...], BeforeValidator(_as_list)] = Field(
+        default=(), description="SOPInstanceUIDs, if not the whole series is meant."
     )
     question_type: QuestionType
     options: tuple[Text, ...] = Field(default=(), description="For multiple choice: 'A. text', 'B. text' and so on.")
@@ -145,4 +156,6 @@ BENCHMARK_FIELDS: Final = (
 def manifest_schema() -> dict[str, Any]:
     """Return the JSON Schema of a row of a user's manifest."""
     schema = Row.model_json_schema()
+    needed = [name for name in schema["required"] if name != "images"]
+    schema |= {"required": needed, "anyOf": [{"required": ["images"]}, {"required": ["study_uid"]}]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Row of a manifest"}

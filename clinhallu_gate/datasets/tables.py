@@ -15,7 +15,7 @@ from clinhallu_gate.errors import BadInput, not_one_of
 if TYPE_CHECKING:
     import _csv
 
-_LISTS: Final = ("images", "options", "tags", "frames")
+_LISTS: Final = ("images", "options", "tags", "frames", "sop_uid")
 _NUMBERS: Final = ("frames",)
 _OBJECTS: Final = ("gold_cot", "gold_cot_meta")
 _FLAGS: Final = ("phi", "cot_valid")

@@ -37,6 +37,8 @@ class RunOptions:
     no_early_stop: bool = False
     """Ask every instance, whatever the thresholds file says."""
     run_dir: Path | None = None
+    private_cache: Path | None = None
+    """Where images of patients, and studies from an archive, are kept for several runs; None: in ``RUN.private``."""
     store: Path | None = None
     fresh: bool = False
     concurrency: int | None = None

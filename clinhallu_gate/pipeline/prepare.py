@@ -1,7 +1,7 @@
 """Look at everything a run needs before anything is asked: model, data, protocol, thresholds, folder."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from clinhallu_gate.config.thresholds import (
 )
 from clinhallu_gate.datasets.dataset import MAX_IMAGES
 from clinhallu_gate.datasets.frozen import Frozen, read_frozen
-from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data
+from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data, nothing
 from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.egress import allowed_host
 from clinhallu_gate.errors import BadInput, not_one_of
@@ -34,7 +34,7 @@ from clinhallu_gate.pipeline.baseline import JudgedBy, baseline_verdicts, check_
 from clinhallu_gate.pipeline.earlier import earlier_runs
 from clinhallu_gate.pipeline.options import RunOptions
 from clinhallu_gate.pipeline.recorded import Recorded, lay_over, recorded_data, recorded_model
-from clinhallu_gate.private import private_folder
+from clinhallu_gate.private import demand_private, private_folder
 from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.protocol.spec import Protocol
 from clinhallu_gate.pseudonym import site_key
@@ -174,11 +174,12 @@ class Prepared:
         return self.options.store or self.options.root / "reports" / "store.sqlite"
 
 
-def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
+def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str], None] = nothing) -> Prepared:
     """Look at everything. Raises ``BadInput``: one line on what cannot be used.
 
     Data are loaded first: no server and no hub is asked anything before it is known whether they are of patients.
     With ``look_only`` (to collect tests and run none) no server and no hub is asked who the model is.
+    ``tell`` hears how far a long fetch of data is.
     """
     _check_words(options)
     _check_numbers(options)
@@ -196,9 +197,11 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         DataOptions(
             _data_root(options),
             options.allow_bad_rows,
-            private_cache=private_folder(run_dir),
             period=period,
             frozen=frozen,
+            private_cache=_private_cache(options, run_dir),
+            allow_hosts=options.allow_hosts,
+            tell=tell,
             named=named_groups(thresholds),
             max_images=entry.max_images or MAX_IMAGES,
             allow_unsigned_gold=options.allow_unsigned_gold,
@@ -242,6 +245,14 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         for instance in everything:
             phantom_of(instance)
     return prepared
+
+
+def _private_cache(options: RunOptions, run_dir: Path) -> Path:
+    """Return where patients' images and fetched studies are kept. Raises ``BadInput`` if others could see them."""
+    if options.private_cache is None:
+        return private_folder(run_dir)
+    demand_private(options.private_cache, run_dir)
+    return options.private_cache
 
 
 def _thresholds(options: RunOptions, entry: ModelEntry) -> Thresholds:

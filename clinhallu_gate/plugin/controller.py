@@ -24,7 +24,7 @@ from clinhallu_gate.planning.certify import Capability
 from clinhallu_gate.plugin.approved import Approving, demand_approvable
 from clinhallu_gate.plugin.exchange import NO_SERVER, NOTHING, Exchange, Selection, ServerAddress
 from clinhallu_gate.plugin.options import is_asked, run_options
-from clinhallu_gate.plugin.progress import Progress
+from clinhallu_gate.plugin.progress import Progress, teller
 from clinhallu_gate.plugin.sharing import Heard, listen, written_beside
 from clinhallu_gate.plugin.terminal import write_capability, write_summary
 from clinhallu_gate.plugin.view import RunView
@@ -80,7 +80,8 @@ class ControllerState:
     def prepare(self) -> None:
         """Look at everything a run needs. Raises ``BadInput``."""
         if self.prepared is None:
-            self.prepared = prepare(run_options(self._config), look_only=self._config.option.collectonly)
+            tell = teller(self._config)
+            self.prepared = prepare(run_options(self._config), look_only=self._config.option.collectonly, tell=tell)
 
     @property
     def model(self) -> str:

@@ -109,6 +109,11 @@ def _add_decision(group: pytest.OptionGroup) -> None:
         help="full, redacted (no text, no image) or summary (no instance); default: full, redacted for patient data",
     )
     group.addoption("--run-dir", metavar="DIR", help="where the run is kept (default: reports/MODEL/TIME)")
+    group.addoption(
+        "--private-cache",
+        metavar="DIR",
+        help="patients' images and fetched studies, kept for several runs (RUN.private)",
+    )
     group.addoption("--store", metavar="FILE", help="replies kept across runs (reports/store.sqlite)")
     group.addoption("--fresh", action="store_true", help="ask everything anew; the manifest says so")
 
@@ -140,6 +145,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         repeats=option.repeats,
         no_early_stop=option.no_early_stop,
         run_dir=_path("--run-dir", option.run_dir),
+        private_cache=_path("--private-cache", option.private_cache),
         store=_path("--store", option.store),
         fresh=option.fresh,
         concurrency=option.concurrency,
