@@ -73,7 +73,13 @@ def _study(identity: str, plan: Plan, taken: Mapping[Want, Taken | str], root: P
     row, found = plan.row, {want: kept for want in plan.wants if isinstance(kept := taken[want], Taken)}
     names = [name for entry in plan.entries for name in _names(entry, plan)]
     facts = [header.facts for header in plan.headers]
-    told = {"images": tuple(names), "tags": tags_of(row, facts), "stratum": stratum_of(row, facts)}
+    days = [header.day for header in plan.headers if header.day is not None]
+    told = {
+        "images": tuple(names),
+        "tags": tags_of(row, facts),
+        "stratum": stratum_of(row, facts),
+        "study_date": row.study_date or max(days, default=None),
+    }
     return Study(
         row=row.model_copy(update=told),
         images={want.name: kept.image for want, kept in found.items()},
