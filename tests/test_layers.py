@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "clinhallu_gate"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__", "vocabulary", "errors", "hub_faults"),
     ("records",),
-    ("ports", "events", "address", "results", "pseudonym", "private", "redaction"),
+    ("ports", "events", "address", "results", "pseudonym", "private", "redaction", "egress"),
     ("config", "datasets", "deidentification", "protocol", "published", "scoring", "stats", "tree"),
     ("judge", "trace", "engine", "store", "hosting"),
     ("gate", "planning"),

@@ -102,6 +102,7 @@ def _protected(dataset: Dataset, names: _Names) -> Dataset:
         sha256=content_digest(hidden),
         instances=renamed,
         rows={ids[id_]: row for id_, row in dataset.rows.items()},
+        drawn=tuple(replace(image, instance=ids[image.instance]) for image in dataset.drawn),
         aliases=tuple(dict.fromkeys(_aliases(dataset.instances, renamed))),
     )
 

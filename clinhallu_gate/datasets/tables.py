@@ -16,7 +16,8 @@ from clinhallu_gate.errors import BadInput, not_one_of
 if TYPE_CHECKING:
     import _csv
 
-_LISTS: Final = ("images", "options", "tags")
+_LISTS: Final = ("images", "options", "tags", "frames")
+_NUMBERS: Final = ("frames",)
 _OBJECTS: Final = ("gold_cot", "gold_cot_meta")
 _FLAGS: Final = ("phi", "cot_valid")
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
@@ -93,7 +94,8 @@ def _value(name: str, cell: str) -> Any:  # noqa: ANN401 - JSON
         except orjson.JSONDecodeError as error:
             raise ValueError(f"{name}: {shown(text)} is not JSON: {error}") from error
     if name in _LISTS:
-        return [part.strip() for part in text.split("|")]
+        parts = [part.strip() for part in text.split("|")]
+        return [int(part) if name in _NUMBERS and part.isdecimal() else part for part in parts]
     if name in _FLAGS and text.lower() in (*_TRUE, *_FALSE):
         return text.lower() in _TRUE
     return text

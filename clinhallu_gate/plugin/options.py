@@ -34,6 +34,13 @@ def _add_model(group: pytest.OptionGroup) -> None:
         help=f"an OpenAI-compatible server that already runs (repeat for replicas; its key from {API_KEY})",
     )
     group.addoption("--model-revision", metavar="REV", help="what an endpoint serves; makes its replies last")
+    group.addoption(
+        "--allow-host",
+        metavar="HOST",
+        action="append",
+        default=[],
+        help="send patient data to this host, too (HOST or HOST:PORT, repeatable); else to this machine alone",
+    )
     for flag, (_, valid) in PASS_THROUGH.items():
         group.addoption(flag, metavar="X", help=f"passed on to vLLM, for every model that is hosted: {valid}")
     group.addoption("--concurrency", metavar="N", type=int, help="most calls in flight per server")
@@ -67,6 +74,16 @@ def _add_question(group: pytest.OptionGroup) -> None:
     group.addoption("--data-root", metavar="DIR", help="a downloaded copy of the data, instead of the hub")
     group.addoption(
         "--allow-bad-rows", metavar="N", type=int, default=0, help="leave out up to N rows that cannot be used"
+    )
+    group.addoption("--since", metavar="DATE", help="only studies of this day or later (study_date of the manifest)")
+    group.addoption("--until", metavar="DATE", help="only studies of this day or earlier")
+    group.addoption("--frozen", metavar="FILE", help="exactly the instances of a list that clinhallu-gate freeze wrote")
+    group.addoption(
+        "--preflight",
+        metavar="DEPTH",
+        default="headers",
+        help="what of patients' files is looked at for names before anything runs: headers (default), full "
+        "(within sequences, too) or ocr (the pixels, too; needs tesseract)",
     )
     group.addoption("--limit", metavar="N", type=int, help="only the first N instances of the seeded random order")
     group.addoption("--repeats", metavar="K", type=int, default=1, help="traces per instance and arm (default 1)")
@@ -111,6 +128,9 @@ def run_options(config: pytest.Config) -> RunOptions:
         data=tuple(option.data),
         data_root=_path("--data-root", option.data_root),
         allow_bad_rows=option.allow_bad_rows,
+        since=option.since,
+        until=option.until,
+        frozen=_path("--frozen", option.frozen),
         from_results=_path("--from-results", option.from_results),
         protocol=option.protocol,
         prompt_pack=_path("--prompt-pack", option.prompt_pack),
@@ -128,9 +148,11 @@ def run_options(config: pytest.Config) -> RunOptions:
         model_revision=option.model_revision,
         api_key=os.environ.get(API_KEY),
         judge_api_key=os.environ.get(JUDGE_API_KEY),
+        allow_hosts=tuple(option.allow_host),
         serve_flags=_serve_flags(config),
         no_decision=option.no_decision,
         report_detail=option.report_detail,
+        preflight=option.preflight,
         root=config.rootpath,
         command=repeatable(sys.argv[1:]),
     )
