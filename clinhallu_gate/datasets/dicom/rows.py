@@ -83,6 +83,11 @@ def _study(identity: str, plan: Plan, taken: Mapping[Want, Taken | str], root: P
     return Study(
         row=row.model_copy(update=told),
         images={want.name: kept.image for want, kept in found.items()},
+        content=(
+            *sorted(header.sop for header in plan.headers),
+            *map(str, row.frames),
+            row.window or "",
+        ),
         shared=shared_by(plan.headers),
         drawn=tuple(_drawn(identity, shot, found[plan.want(shot)], root) for shot in plan.shots),
         blank=frozenset(kept.image.sha256 for kept in found.values() if kept.blank),
