@@ -356,5 +356,3 @@ def test_patients_have_pseudonyms_and_their_signatures_follow(drafted: Path) -> 
     assert {instance.id for instance in dataset.instances} == set(dataset.gold_of)
     assert "mrn-001" not in dataset.gold_of
     assert sheet_data(drafted.with_name("ward.gold"))["rows"][0]["id"] == "mrn-001"
-
-
