@@ -19,6 +19,7 @@ from clinhallu_gate.datasets.period import day_of
 from clinhallu_gate.datasets.pictures import FolderPictures
 from clinhallu_gate.datasets.reading import RawRow, read_jsonl
 from clinhallu_gate.datasets.row import Row
+from clinhallu_gate.datasets.signed import GoldBeside
 from clinhallu_gate.datasets.study import Headers, Wanted
 from clinhallu_gate.datasets.tables import read_csv, read_table
 from clinhallu_gate.errors import BadInput
@@ -79,18 +80,47 @@ def _for_dicom(row: Row) -> Iterator[str]:
         yield f"stratum: {{{name}}} is read from DICOM, and images names none"
 
 
-def load_manifest(path: Path, intakes: Intakes, options: DataOptions) -> Part:
+def read_manifest(path: Path) -> Iterable[RawRow]:
+    """Return the rows as they stand there. Raises ``BadInput``."""
+    return READERS[path.suffix](path)
+
+
+def load_manifest(
+    path: Path,
+    intakes: Intakes,
+    options: DataOptions,
+    *,
+    rows: Iterable[RawRow] | None = None,
+    folder: Path | None = None,
+) -> Part:
     """Load a manifest, or what is chosen of it; the data set is called as the file, or as its folder.
 
-    Raises ``BadInput``.
+    Args:
+        path: The manifest.
+        intakes: Where images are checked and kept.
+        options: What is chosen of it, and how many images the model takes at once.
+        rows: Its rows, if they were read before.
+        folder: What images are relative to; by default the manifest's own folder.
+
+    Raises:
+        BadInput: It cannot be read, or holds no row.
     """
     name = path.parent.resolve().name if path.stem == MANIFEST else path.stem
     if name in (MEAN, EACH):
         raise BadInput(f"{path}: a data set cannot be called {name!r}, which thresholds files use otherwise.")
-    studies = FolderStudies(path.parent, intakes, options.max_images)
+    folder = folder or path.parent
+    studies = FolderStudies(folder, intakes, options.max_images)
     choosing = Choosing(options.period, options.frozen)
-    assembly = Assembly(name, manifest_row, FolderPictures(path.parent), intakes, studies=studies, choosing=choosing)
-    part = assembly.make(_unpacked(READERS[path.suffix](path), assembly), {name: str(path)})
+    assembly = Assembly(
+        name,
+        manifest_row,
+        FolderPictures(folder),
+        intakes,
+        studies=studies,
+        choosing=choosing,
+        beside=GoldBeside.of(path),
+    )
+    part = assembly.make(_unpacked(read_manifest(path) if rows is None else rows, assembly), {name: str(path)})
     if not part.rows:
         raise BadInput(f"{path}: holds no row.")
     return part
