@@ -20,7 +20,7 @@ from clinhallu_gate.datasets.pictures import FolderPictures
 from clinhallu_gate.datasets.reading import RawRow, read_jsonl
 from clinhallu_gate.datasets.row import Row
 from clinhallu_gate.datasets.signed import GoldBeside
-from clinhallu_gate.datasets.study import Headers
+from clinhallu_gate.datasets.study import Headers, Wanted
 from clinhallu_gate.datasets.tables import read_csv, read_table
 from clinhallu_gate.errors import BadInput
 
@@ -58,7 +58,7 @@ class FolderStudies:
     most: int = MAX_IMAGES
     """Images that the model takes at once."""
 
-    def read(self, rows: Mapping[str, Row]) -> Headers:
+    def read(self, rows: Mapping[str, Row], wanted: Wanted) -> Headers:
         """Read and draw what ``rows`` name of DICOM; of rows that name none refuse the fields that are for it."""
         names = dict.fromkeys(name for row in rows.values() for name in row.images)
         kinds = {name: kind for name in names if (kind := kind_of(self.folder / name))}
@@ -68,7 +68,7 @@ class FolderStudies:
             return Headers(studies=refused)
         from clinhallu_gate.datasets.dicom.rows import read_rows  # noqa: PLC0415 - takes 0.5 s to import
 
-        found = read_rows(self.folder, rows, kinds, self.intakes, most=self.most)
+        found = read_rows(self.folder, rows, kinds, self.intakes, most=self.most, wanted=wanted)
         return replace(found, studies={**refused, **found.studies})
 
 
