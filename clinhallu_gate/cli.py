@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from clinhallu_gate.errors import BadInput, DoesNotHold, EvaluationFailed
+from clinhallu_gate.errors import BadInput, DoesNotHold, EvaluationFailed, Incomplete
 
 EXIT_OK: Final = 0
 EXIT_DOES_NOT_HOLD: Final = 1
+EXIT_INCOMPLETE: Final = 1
 EXIT_USAGE: Final = 4
 EXIT_NOT_COMPLETED: Final = 11
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, or say what is wrong: 4 (bad input), 1 (changed evidence), 11 (a model fails)."""
+    """Run one command and return 0, or after one line on stderr another status.
+
+    4: input that cannot be used; 1: evidence that was changed, or a part that was not done; 11: a model that fails.
+    """
     arguments = _parser().parse_args(argv)
     try:
         said: str = arguments.command(arguments)
@@ -28,6 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EvaluationFailed as error:
         sys.stderr.write(f"clinhallu-gate: {error}\n")
         return EXIT_NOT_COMPLETED
+    except Incomplete as error:
+        sys.stdout.write(f"{error.said}\n")
+        sys.stderr.write(f"clinhallu-gate: {error}\n")
+        return EXIT_INCOMPLETE
     sys.stdout.write(f"{said}\n")
     return EXIT_OK
 
@@ -37,10 +45,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     _add_compare(commands.add_parser("compare", help="tabulate several runs, and say whether they can be compared"))
     _add_draft(commands.add_parser("draft-gold", help="have a local model draft gold from radiology reports"))
+    _add_deidentify(commands.add_parser("deidentify", help="write copies of DICOM images that name no patient"))
     _add_evidence(commands.add_parser("evidence", help="pack what a run decided, and on what, into one archive"))
     _add_export(commands.add_parser("export", help="write a run as a result tree of the benchmark's own code"))
+    _add_freeze(commands.add_parser("freeze", help="write a list of instances that later runs shall be about"))
     _add_model_card(commands.add_parser("model-card", help="print a run's rates as a model card's evaluation results"))
     _add_plan(commands.add_parser("plan", help="how many instances a gate will need, fixed and one by one"))
+    _add_preflight(commands.add_parser("preflight", help="list what tells of patients in files, before they are used"))
     _add_report(commands.add_parser("report", help="say where a run's report lies, or print it as a PDF file"))
     _add_review(commands.add_parser("sample-for-review", help="write a random sample of a run's texts to be labelled"))
     _add_sign(commands.add_parser("sign-gold", help="record who approved which gold, and when"))
@@ -83,6 +94,33 @@ def _add_sign(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_sign_gold)
 
 
+def _add_deidentify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", type=Path, metavar="SRC", help="a DICOM file, a folder or a DICOMDIR; never changed")
+    parser.add_argument("folder", type=Path, metavar="DST", help="a new or empty folder for the copies, outside of SRC")
+    parser.add_argument(
+        "--mapping", action="store_true", help="write which UID stands for which into DST.private/uids.csv"
+    )
+    parser.set_defaults(command=_deidentify)
+
+
+def _add_preflight(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths", type=Path, nargs="+", metavar="PATH", help="files, folders, DICOMDIRs or manifests with their images"
+    )
+    parser.add_argument("--full", action="store_true", help="look within sequences, too")
+    parser.add_argument("--ocr", action="store_true", help="look for text in the images, too (needs tesseract)")
+    parser.add_argument(
+        "--kept",
+        type=Path,
+        default=Path("preflight.private"),
+        metavar="DIR",
+        help="private folder from which a killed --full or --ocr goes on (default: %(default)s)",
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write JSON to a new file")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=_preflight)
+
+
 def _add_evidence(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
     parser.add_argument("--out", type=Path, metavar="FILE", help="archive to write; default RUN/evidence.zip")
@@ -108,6 +146,20 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write the tree below")
     parser.set_defaults(command=_export)
+
+
+def _add_freeze(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", action="append", required=True, metavar="SPEC", help="what is frozen (repeatable), as for a run"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="list to write; it holds no text")
+    parser.add_argument("--since", metavar="DATE", help="only studies of this day or later (study_date)")
+    parser.add_argument("--until", metavar="DATE", help="only studies of this day or earlier")
+    parser.add_argument("--data-root", type=Path, metavar="DIR", help="a downloaded copy of the benchmark")
+    parser.add_argument(
+        "--allow-bad-rows", type=int, default=0, metavar="N", help="leave out up to N rows that cannot be used"
+    )
+    parser.set_defaults(command=_freeze)
 
 
 def _add_review(parser: argparse.ArgumentParser) -> None:
@@ -190,6 +242,20 @@ def _draft_gold(arguments: argparse.Namespace) -> str:
     return run_draft(arguments)
 
 
+def _deidentify(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.deidentification.commands import deidentified  # noqa: PLC0415 - --help needs no pydicom
+
+    return deidentified(arguments.source, arguments.folder, mapping=arguments.mapping)
+
+
+def _preflight(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.deidentification.commands import looked_at  # noqa: PLC0415 - as above
+    from clinhallu_gate.deidentification.findings import Depth  # noqa: PLC0415 - as above
+
+    depth = Depth.OCR if arguments.ocr else Depth.FULL if arguments.full else Depth.HEADERS
+    return looked_at(arguments.paths, depth, kept=arguments.kept, out=arguments.out, as_json=arguments.json)
+
+
 def _evidence(arguments: argparse.Namespace) -> str:
     from clinhallu_gate.evidence import pack  # noqa: PLC0415 - as below
 
@@ -201,6 +267,19 @@ def _export(arguments: argparse.Namespace) -> str:
 
     files = write_tree(arguments.run, arguments.out)
     return f"{len(files)} files in {arguments.out}"
+
+
+def _freeze(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.datasets.period import Period  # noqa: PLC0415 - as above
+    from clinhallu_gate.pipeline.freezing import freeze  # noqa: PLC0415 - as above
+
+    return freeze(
+        arguments.data,
+        arguments.out,
+        period=Period.read(arguments.since, arguments.until),
+        data_root=arguments.data_root,
+        allow_bad_rows=arguments.allow_bad_rows,
+    ).line
 
 
 def _model_card(arguments: argparse.Namespace) -> str:

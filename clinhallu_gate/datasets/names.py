@@ -32,14 +32,20 @@ def file_below(root: Path, name: str) -> Path:
 
     Raises ``Misplaced`` if it lies elsewhere, does not exist, or is no regular file (a pipe would be waited for).
     """
+    path = place_below(root, name)
+    if not path.is_file():
+        raise Misplaced("is no file")
+    return path
+
+
+def place_below(root: Path, name: str) -> Path:
+    """Return the file or folder ``name`` below ``root``. Raises ``Misplaced`` if it lies elsewhere or is not there."""
     try:
         path = (root / name).resolve()
         if not path.is_relative_to(root):
             raise Misplaced(f"leads out of {root}")
         if not path.exists():
             raise Misplaced(f"does not exist in {root}")
-        if not path.is_file():
-            raise Misplaced("is no file")
     except (OSError, RuntimeError) as error:  # too long a name; links in a circle
         raise Misplaced(f"cannot be found: {quoted(error)}") from error
     return path

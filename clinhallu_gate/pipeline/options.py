@@ -19,6 +19,11 @@ class RunOptions:
     data: tuple[str, ...] = ()
     data_root: Path | None = None
     allow_bad_rows: int = 0
+    since: str | None = None
+    """First day of the studies that are taken, as given."""
+    until: str | None = None
+    frozen: Path | None = None
+    """List of the instances that are taken."""
     allow_unsigned_gold: bool = False
     from_results: Path | None = None
     protocol: str = "standard"
@@ -32,6 +37,8 @@ class RunOptions:
     no_early_stop: bool = False
     """Ask every instance, whatever the thresholds file says."""
     run_dir: Path | None = None
+    private_cache: Path | None = None
+    """Where images of patients, and studies from an archive, are kept for several runs; None: in ``RUN.private``."""
     store: Path | None = None
     fresh: bool = False
     concurrency: int | None = None

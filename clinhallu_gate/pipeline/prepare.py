@@ -1,7 +1,7 @@
 """Look at everything a run needs before anything is asked: model, data, protocol, thresholds, folder."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,10 @@ from clinhallu_gate.config.thresholds import (
     load_thresholds,
     named_groups,
 )
-from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data
+from clinhallu_gate.datasets.dataset import MAX_IMAGES
+from clinhallu_gate.datasets.frozen import Frozen, read_frozen
+from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data, nothing
+from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.egress import allowed_host
 from clinhallu_gate.errors import BadInput, not_one_of
 from clinhallu_gate.gate.decide import Rules, count_blocking
@@ -31,9 +34,10 @@ from clinhallu_gate.pipeline.baseline import JudgedBy, baseline_verdicts, check_
 from clinhallu_gate.pipeline.earlier import earlier_runs
 from clinhallu_gate.pipeline.options import RunOptions
 from clinhallu_gate.pipeline.recorded import Recorded, lay_over, recorded_data, recorded_model
-from clinhallu_gate.private import private_folder
+from clinhallu_gate.private import demand_private, private_folder
 from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.protocol.spec import Protocol
+from clinhallu_gate.pseudonym import site_key
 from clinhallu_gate.records import Instance
 from clinhallu_gate.vocabulary import Detail
 
@@ -66,6 +70,10 @@ class Prepared:
     """Runs of this very model on these very data that lie where they are kept by default."""
     seed: str
     """Of what follows from the data alone: ``--limit``, and the probes of the judge."""
+    period: Period | None = None
+    """The days of the studies that were taken."""
+    frozen: Frozen | None = None
+    """The list of the instances that were taken."""
 
     @property
     def entry(self) -> ModelEntry:
@@ -136,8 +144,8 @@ class Prepared:
 
     @property
     def patient_data(self) -> bool:
-        """Whether any instance is of a patient."""
-        return any(instance.phi for instance in self.instances)
+        """Whether any instance of the data is of a patient, also if ``--limit`` leaves it out."""
+        return any(instance.phi for dataset in self.datasets for instance in dataset.instances)
 
     @property
     def detail(self) -> Detail:
@@ -166,11 +174,12 @@ class Prepared:
         return self.options.store or self.options.root / "reports" / "store.sqlite"
 
 
-def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
+def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str], None] = nothing) -> Prepared:
     """Look at everything. Raises ``BadInput``: one line on what cannot be used.
 
     Data are loaded first: no server and no hub is asked anything before it is known whether they are of patients.
     With ``look_only`` (to collect tests and run none) no server and no hub is asked who the model is.
+    ``tell`` hears how far a long fetch of data is.
     """
     _check_words(options)
     _check_numbers(options)
@@ -182,13 +191,19 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         entry = model.entry
     thresholds = _thresholds(options, entry)
     run_dir = options.run_dir or _run_dir(options.root, entry.name)
+    period, frozen = _chosen(options)
     datasets = load_data(
         options.data or _data_of(options, entry) or _no_data(),
         DataOptions(
             _data_root(options),
             options.allow_bad_rows,
-            private_cache=private_folder(run_dir),
+            period=period,
+            frozen=frozen,
+            private_cache=_private_cache(options, run_dir),
+            allow_hosts=options.allow_hosts,
+            tell=tell,
             named=named_groups(thresholds),
+            max_images=entry.max_images or MAX_IMAGES,
             allow_unsigned_gold=options.allow_unsigned_gold,
         ),
     )
@@ -219,6 +234,8 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         run_dir=run_dir,
         earlier=earlier_runs(_runs_of(options.root, entry.name), model_sha256=model.digest, datasets=datasets),
         seed=seed,
+        period=period,
+        frozen=frozen,
     )
     if options.baseline:
         by = JudgedBy(prepared.judge, judge.digest if judge else None)
@@ -230,6 +247,14 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
     return prepared
 
 
+def _private_cache(options: RunOptions, run_dir: Path) -> Path:
+    """Return where patients' images and fetched studies are kept. Raises ``BadInput`` if others could see them."""
+    if options.private_cache is None:
+        return private_folder(run_dir)
+    demand_private(options.private_cache, run_dir)
+    return options.private_cache
+
+
 def _thresholds(options: RunOptions, entry: ModelEntry) -> Thresholds:
     """Return the policy of the run. Raises ``BadInput`` if the other options do not fit it."""
     thresholds = load_thresholds(_thresholds_file(options, entry))
@@ -237,6 +262,16 @@ def _thresholds(options: RunOptions, entry: ModelEntry) -> Thresholds:
     if options.baseline is not None and options.limit is not None:
         raise BadInput("--limit: not possible beside --baseline, as the two runs would hold different instances.")
     return thresholds
+
+
+def _chosen(options: RunOptions) -> tuple[Period | None, Frozen | None]:
+    """Return what is taken of the data. Raises ``BadInput``."""
+    period = Period.read(options.since, options.until)
+    if options.frozen is None:
+        return period, None
+    if period is not None:
+        raise BadInput(f"--frozen: not possible beside {period}: the list says which instances are taken.")
+    return None, read_frozen(options.frozen, site_key)
 
 
 def _check_words(options: RunOptions) -> None:

@@ -75,6 +75,9 @@ def _add_question(group: pytest.OptionGroup) -> None:
     group.addoption(
         "--allow-bad-rows", metavar="N", type=int, default=0, help="leave out up to N rows that cannot be used"
     )
+    group.addoption("--since", metavar="DATE", help="only studies of this day or later (study_date of the manifest)")
+    group.addoption("--until", metavar="DATE", help="only studies of this day or earlier")
+    group.addoption("--frozen", metavar="FILE", help="exactly the instances of a list that clinhallu-gate freeze wrote")
     group.addoption(
         "--allow-unsigned-gold",
         action="store_true",
@@ -106,6 +109,11 @@ def _add_decision(group: pytest.OptionGroup) -> None:
         help="full, redacted (no text, no image) or summary (no instance); default: full, redacted for patient data",
     )
     group.addoption("--run-dir", metavar="DIR", help="where the run is kept (default: reports/MODEL/TIME)")
+    group.addoption(
+        "--private-cache",
+        metavar="DIR",
+        help="patients' images and fetched studies, kept for several runs (RUN.private)",
+    )
     group.addoption("--store", metavar="FILE", help="replies kept across runs (reports/store.sqlite)")
     group.addoption("--fresh", action="store_true", help="ask everything anew; the manifest says so")
 
@@ -123,6 +131,9 @@ def run_options(config: pytest.Config) -> RunOptions:
         data=tuple(option.data),
         data_root=_path("--data-root", option.data_root),
         allow_bad_rows=option.allow_bad_rows,
+        since=option.since,
+        until=option.until,
+        frozen=_path("--frozen", option.frozen),
         allow_unsigned_gold=option.allow_unsigned_gold,
         from_results=_path("--from-results", option.from_results),
         protocol=option.protocol,
@@ -134,6 +145,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         repeats=option.repeats,
         no_early_stop=option.no_early_stop,
         run_dir=_path("--run-dir", option.run_dir),
+        private_cache=_path("--private-cache", option.private_cache),
         store=_path("--store", option.store),
         fresh=option.fresh,
         concurrency=option.concurrency,

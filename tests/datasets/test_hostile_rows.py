@@ -145,13 +145,13 @@ def test_what_is_no_image_is_refused(data: bytes, tmp_path: Path, options: DataO
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path, options: DataOptions) -> None:
-    """Only regular files are opened; a folder is none either."""
+    """Only regular files are opened; a folder is one of DICOM files, or none."""
     path = manifest(tmp_path / "data", [_row("pipe.png"), {**_row("folder.png"), "source_id": "2"}])
     os.mkfifo(tmp_path / "data" / "pipe.png")
     (tmp_path / "data" / "folder.png").mkdir()
     assert troubles(path, options) == [
         "1: images[0]: 'pipe.png' is no file",
-        "2: images[0]: 'folder.png' is no file",
+        "2: images[0]: 'folder.png' holds no DICOM file",
     ]
 
 
