@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_compare(commands.add_parser("compare", help="tabulate several runs, and say whether they can be compared"))
     _add_evidence(commands.add_parser("evidence", help="pack what a run decided, and on what, into one archive"))
     _add_export(commands.add_parser("export", help="write a run as a result tree of the benchmark's own code"))
+    _add_freeze(commands.add_parser("freeze", help="write a list of instances that later runs shall be about"))
     _add_model_card(commands.add_parser("model-card", help="print a run's rates as a model card's evaluation results"))
     _add_plan(commands.add_parser("plan", help="how many instances a gate will need, fixed and one by one"))
     _add_report(commands.add_parser("report", help="say where a run's report lies, or print it as a PDF file"))
@@ -75,6 +76,20 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write the tree below")
     parser.set_defaults(command=_export)
+
+
+def _add_freeze(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", action="append", required=True, metavar="SPEC", help="what is frozen (repeatable), as for a run"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="list to write; it holds no text")
+    parser.add_argument("--since", metavar="DATE", help="only studies of this day or later (study_date)")
+    parser.add_argument("--until", metavar="DATE", help="only studies of this day or earlier")
+    parser.add_argument("--data-root", type=Path, metavar="DIR", help="a downloaded copy of the benchmark")
+    parser.add_argument(
+        "--allow-bad-rows", type=int, default=0, metavar="N", help="leave out up to N rows that cannot be used"
+    )
+    parser.set_defaults(command=_freeze)
 
 
 def _add_review(parser: argparse.ArgumentParser) -> None:
@@ -162,6 +177,19 @@ def _export(arguments: argparse.Namespace) -> str:
 
     files = write_tree(arguments.run, arguments.out)
     return f"{len(files)} files in {arguments.out}"
+
+
+def _freeze(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.datasets.period import Period  # noqa: PLC0415 - as above
+    from clinhallu_gate.pipeline.freezing import freeze  # noqa: PLC0415 - as above
+
+    return freeze(
+        arguments.data,
+        arguments.out,
+        period=Period.read(arguments.since, arguments.until),
+        data_root=arguments.data_root,
+        allow_bad_rows=arguments.allow_bad_rows,
+    ).line
 
 
 def _model_card(arguments: argparse.Namespace) -> str:

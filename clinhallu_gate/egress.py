@@ -65,15 +65,20 @@ def demand_allowed(url: str, allow_hosts: Iterable[str], *, option: str = "--end
     Raises:
         BadInput: It is not this machine and not allowed, or can be read in several ways; or a host to allow is none.
     """
-    host = host_of(url, option=option)
-    where = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"  # a path may hold ids or keys
-    if is_here(host) or any(allowed.covers(host) for allowed in map(allowed_host, allow_hosts)):
+    if is_allowed(url, allow_hosts, option=option):
         return
+    where = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"  # a path may hold ids or keys
     instead = "serve it here" if option == "--data" else "serve the model here with --model"
     raise BadInput(
         f"{option}: {where} is not this machine, and the data are of patients (phi). "
-        f"Allow it with --allow-host {Host(host.name)}, or {instead}."
+        f"Allow it with --allow-host {Host(host_of(url).name)}, or {instead}."
     )
+
+
+def is_allowed(url: str, allow_hosts: Iterable[str], *, option: str = "--endpoint") -> bool:
+    """Whether ``url`` is this machine or an allowed host. Raises ``BadInput`` if that cannot be told."""
+    host = host_of(url, option=option)
+    return is_here(host) or any(allowed.covers(host) for allowed in map(allowed_host, allow_hosts))
 
 
 def host_of(url: str, *, option: str = "--endpoint") -> Host:

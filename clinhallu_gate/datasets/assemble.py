@@ -2,18 +2,22 @@
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any, Final
 
 from clinhallu_gate.datasets.check import Unfit, options_of
 from clinhallu_gate.datasets.clusters import components
-from clinhallu_gate.datasets.dataset import Dataset, content_digest
+from clinhallu_gate.datasets.dataset import Dataset, Selected, content_digest
+from clinhallu_gate.datasets.frozen import Frozen
 from clinhallu_gate.datasets.intake import Intakes, Pictures, Refused
+from clinhallu_gate.datasets.period import Period, said_day
 from clinhallu_gate.datasets.problems import Problem, shown, told
 from clinhallu_gate.datasets.reading import RawRow
 from clinhallu_gate.datasets.row import TAGGED, Row
 from clinhallu_gate.datasets.study import Headers, Studies, Study
 from clinhallu_gate.records import Image, Instance
 
+_NAMED: Final = ("source_id", "id", "original_index")
 _NO_NUMBER: Final = 2**63
 """Sorts after every number, which sorts by its length and then its digits."""
 
@@ -48,6 +52,31 @@ class Part:
 
 
 @dataclass(slots=True)
+class Choosing:
+    """Which rows are taken, and how many were not."""
+
+    period: Period | None = None
+    frozen: Frozen | None = None
+    outside: int = 0
+    unlisted: int = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is chosen at all."""
+        return self.period is not None or self.frozen is not None
+
+    def leaves_out(self, uid: str, day: date | None) -> bool:
+        """Whether a row is not taken, and count it."""
+        if self.frozen is not None and self.frozen.name_of(uid) is None:
+            self.unlisted += 1
+            return True
+        if self.period is not None and day is not None and day not in self.period:
+            self.outside += 1
+            return True
+        return False
+
+
+@dataclass(slots=True)
 class Assembly:
     """The making of one data set."""
 
@@ -62,14 +91,16 @@ class Assembly:
     """Files with a row that is a patient's, or might be: of such a file no problem tells a row's values."""
     studies: Studies | None = None
     """Draws DICOM, where rows may name any."""
+    choosing: Choosing = field(default_factory=Choosing)
     sort: bool = False
     """Whether the rows' order is of no meaning, and that of their identities is taken."""
 
     def make(self, raws: Iterable[RawRow], sources: Mapping[str, str]) -> Part:
         """Check all rows and their images."""
         total, checked = self._rows(raws)
+        checked = [item for item in checked if not self._is_elsewhere(item)]
         headers = self.studies.read({item.id: item.row for item in checked}) if self.studies else Headers()
-        checked = self._drawn(checked, headers)
+        checked = [item for item in self._drawn(checked, headers) if self._is_chosen(item)]
         self._take(checked)
         usable = [item for item in checked if self._has_images(item)]
         rows = {item.id: item.raw.content for item in usable}
@@ -80,6 +111,8 @@ class Assembly:
             replace(problem, text=told(problem.text, withhold=problem.file in self.patients))
             for problem in self.problems
         )
+        chosen = self.choosing
+        selected = Selected(total, outside=chosen.outside, unlisted=chosen.unlisted) if chosen.active else None
         dataset = Dataset(
             self.name,
             content_digest(instances),
@@ -91,6 +124,7 @@ class Assembly:
             identifiers=headers.identifiers,
             drawn=tuple(image for item in usable if item.study for image in item.study.drawn),
             notes=headers.notes,
+            selected=selected,
         )
         return Part(dataset, dataset.left_out, total)
 
@@ -103,6 +137,8 @@ class Assembly:
             try:
                 item = Checked(raw, self._fit(raw))
             except Unfit as unfit:
+                if self._is_none_of_ours(raw):
+                    continue
                 self.problems += [Problem(raw.file, raw.number, line) for line in unfit.lines]
                 continue
             first = checked.setdefault(item.id, item)
@@ -110,6 +146,24 @@ class Assembly:
                 where = f"{first.raw.file}:{first.raw.number}"
                 self.problems.append(item.problem(f"{shown(item.id)} is already the identity of {where}"))
         return total, list(checked.values())
+
+    def _is_elsewhere(self, item: Checked) -> bool:
+        """Whether what the row itself says leaves it out: then none of its files is read."""
+        return self.choosing.leaves_out(f"{self.name}/{item.id}", item.row.study_date)
+
+    def _is_chosen(self, item: Checked) -> bool:
+        """Whether a row whose headers were read is to be taken; one without a day has no place in any period."""
+        if self.choosing.period is not None and item.row.study_date is None:
+            self.problems.append(item.problem("study_date: is missing, which --since and --until need"))
+            return False
+        return not self._is_elsewhere(item)
+
+    def _is_none_of_ours(self, raw: RawRow) -> bool:
+        """Whether a row that cannot be used would not have been taken anyway."""
+        if not self.choosing.active:
+            return False
+        said = next((raw.content[name] for name in _NAMED if raw.content.get(name)), "")
+        return self.choosing.leaves_out(f"{self.name}/{str(said).strip()}", said_day(raw.content))
 
     def _fit(self, raw: RawRow) -> Row:
         if raw.trouble:

@@ -13,12 +13,14 @@ from clinhallu_gate.datasets.problems import Problem
 from clinhallu_gate.datasets.released import SETS
 
 
-def load_released(names: Sequence[str], root: Path | None, intakes: Intakes) -> list[Part]:
+def load_released(names: Sequence[str], root: Path | None, intakes: Intakes, *, offline: bool = False) -> list[Part]:
     """Load data sets of the benchmark from ``root``, or from the hub without one; rows are read once for all.
+
+    With ``offline`` the hub's local cache has to do.
 
     Raises ``BadInput`` if rows or images cannot be found.
     """
-    place: Place = HubPlace() if root is None else FolderPlace(root)
+    place: Place = HubPlace(offline=offline) if root is None else FolderPlace(root)
     gold = place.gold()
     return [_load(name, gold, place, intakes, strays=not number) for number, name in enumerate(names)]
 

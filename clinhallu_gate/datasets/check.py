@@ -102,6 +102,8 @@ def _images(row: Row) -> Iterator[str]:
         trouble = name_trouble(name)
         if trouble:
             yield f"images[{place}]: {shown(name)} {trouble}"
+    if len(set(row.frames)) < len(row.frames):
+        yield "frames: an image occurs twice"
 
 
 def _uids(row: Row) -> Iterator[str]:

@@ -4,10 +4,14 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.datasets.problems import Problem
 from clinhallu_gate.records import Instance
+
+if TYPE_CHECKING:
+    from clinhallu_gate.datasets.frozen import Frozen
 
 #: Images of an instance where nothing is known of the model: as many as MedFrameQA's questions have at most.
 MAX_IMAGES: Final = 5
@@ -34,6 +38,10 @@ class DataOptions:
     """Hosts other than this machine that may be asked for data of patients."""
     tell: Callable[[str], None] = nothing
     """Hears how far a long fetch is."""
+    period: Period | None = None
+    """Only studies of these days are taken from manifests."""
+    frozen: "Frozen | None" = None
+    """Only the instances of this list are taken."""
     named: frozenset[str] = frozenset()
     """Strata and tags of patients that may be told however few bear them: those that a policy names."""
     max_images: int = MAX_IMAGES
@@ -77,6 +85,22 @@ class DrawnImage:
 
 
 @dataclass(frozen=True, slots=True)
+class Selected:
+    """How many rows were taken on purpose, and how many were not."""
+
+    rows: int
+    """All that there were."""
+    outside: int = 0
+    """Of studies outside the period."""
+    unlisted: int = 0
+    """Not on the frozen list: new ones."""
+    gone: int = 0
+    """On the frozen list and not there, or not to be used."""
+    changed: int = 0
+    """On the frozen list with another content, and left out."""
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """Named data, with a digest of its content."""
 
@@ -93,6 +117,8 @@ class Dataset:
     """What wrote the gold traces, where that is known."""
     left_out: tuple[Problem, ...] = ()
     """Why rows were left out, where that was allowed."""
+    selected: Selected | None = None
+    """What a period or a frozen list left of it; None where neither was given."""
     aliases: tuple[Alias, ...] = field(default=(), repr=False)
     """The pseudonyms of patients in it."""
     files: tuple[Path, ...] = field(default=(), repr=False)

@@ -11,6 +11,14 @@ from clinhallu_gate.datasets.benchmark import load_released
 from clinhallu_gate.datasets.cache import ImageCache, default_cache
 from clinhallu_gate.datasets.dataset import DataOptions, Dataset, content_digest, nothing
 from clinhallu_gate.datasets.dicomweb.spec import DicomwebSpec, dicomweb_spec
+from clinhallu_gate.datasets.frozen import (
+    FrozenData,
+    demand_same_groups,
+    demand_same_sets,
+    fingerprint,
+    frozen_set,
+    held,
+)
 from clinhallu_gate.datasets.intake import Intake, Intakes
 from clinhallu_gate.datasets.manifest import load_manifest, manifest_at
 from clinhallu_gate.datasets.patients import protect
@@ -37,13 +45,39 @@ def load_data(specs: Sequence[str], options: DataOptions | None = None) -> tuple
             all that is wrong with single rows, unless so many may be left out. Of patients' rows no value is told.
     """
     options = options or DataOptions()
+    loaded = _loaded(specs, options)
+    datasets = protect(loaded, options.named, partial(site_key, create=True))
+    if options.frozen is not None:
+        demand_same_groups(datasets, options.frozen)
+    return datasets
+
+
+def freeze_data(specs: Sequence[str], options: DataOptions) -> FrozenData:
+    """Load data as a run would and return their frozen sets, under the site's key if there are patients.
+
+    Raises ``BadInput`` as ``load_data`` does.
+    """
+    loaded = _loaded(specs, options)
+    patients = any(instance.phi for dataset in loaded for instance in dataset.instances)
+    key = site_key(create=True) if patients else b""
+    protected = protect(loaded, frozenset(), lambda: key)
+    sets = tuple(frozen_set(now, before, key) for now, before in zip(protected, loaded, strict=True))
+    clusters = len({(i.dataset, i.cluster) for dataset in protected for i in dataset.instances})
+    return FrozenData(sets, fingerprint(key) if patients else None, clusters)
+
+
+def _loaded(specs: Sequence[str], options: DataOptions) -> Sequence[Dataset]:
+    """Return the data, of which everything was checked, under their own names still."""
     if options.allow_bad_rows < 0:
         raise BadInput(f"--allow-bad-rows: {options.allow_bad_rows} is not a number of rows. Valid: 0 or more.")
     parts = tuple(_parts(tuple(dict.fromkeys(_spelled_out(specs))), options))
-    _refuse_bad_rows(parts, options.allow_bad_rows)
-    datasets = protect([part.dataset for part in parts], options.named, partial(site_key, create=True))
-    _refuse_twins(datasets)
-    return datasets
+    _refuse_bad_rows(parts, options)
+    loaded: Sequence[Dataset] = [part.dataset for part in parts]
+    if options.frozen is not None:
+        demand_same_sets([dataset.name for dataset in loaded], options.frozen)
+        loaded = held(loaded, options.frozen, allowed=options.allow_bad_rows)
+    _refuse_twins(loaded)
+    return loaded
 
 
 def _spelled_out(specs: Sequence[str]) -> Iterator[str]:
@@ -52,23 +86,25 @@ def _spelled_out(specs: Sequence[str]) -> Iterator[str]:
 
 
 def _parts(specs: Sequence[str], options: DataOptions) -> Iterator[Part]:
-    """Load everything in order; data of the benchmark at once, as they share files."""
+    """Load everything, and give it in order; data of the benchmark at once, as they share files.
+
+    They come last: beside data of patients the hub is not asked for them.
+    """
     servers = {spec: server for spec in specs if (server := dicomweb_spec(spec)) is not None}
-    manifests = {spec: _manifest(spec, servers.get(spec)) for spec in specs if spec not in (*SOURCES, *SETS)}
-    names = [spec for spec in specs if spec in SETS]
+    paths = {spec: _manifest(spec, servers.get(spec)) for spec in specs if spec not in (*SOURCES, *SETS)}
+    if options.period is not None and not paths:
+        raise BadInput(f"{options.period}: only manifests have study dates, and --data names none.")
     intakes = _intakes(options)
-    released = dict(zip(names, load_released(names, options.data_root, intakes), strict=True)) if names else {}
-    for spec in specs:
-        if spec in SOURCES:
-            yield _generated(spec)
-        elif spec in servers:
-            yield _fetched(servers[spec], manifests[spec], intakes, options)
-        else:
-            yield (
-                released[spec]
-                if spec in released
-                else load_manifest(manifests[spec], intakes, max_images=options.max_images)
-            )
+    parts = {
+        spec: _fetched(servers[spec], path, intakes, options)
+        if spec in servers
+        else load_manifest(path, intakes, options)
+        for spec, path in paths.items()
+    }
+    offline = any(instance.phi for part in parts.values() for instance in part.dataset.instances)
+    if names := [spec for spec in specs if spec in SETS]:
+        parts |= zip(names, load_released(names, options.data_root, intakes, offline=offline), strict=True)
+    return (_generated(spec) if spec in SOURCES else parts[spec] for spec in specs)
 
 
 def _fetched(server: DicomwebSpec, manifest: Path, intakes: Intakes, options: DataOptions) -> Part:
@@ -97,11 +133,16 @@ def _intakes(options: DataOptions) -> Intakes:
     return Intakes(shared, Intake(ImageCache(options.private_cache)) if options.private_cache else None)
 
 
-def _refuse_bad_rows(parts: Sequence[Part], allowed: int) -> None:
+def _refuse_bad_rows(parts: Sequence[Part], options: DataOptions) -> None:
+    allowed = options.allow_bad_rows
     problems = [problem for part in parts for problem in part.problems]
     if len({(problem.file, problem.row) for problem in problems}) > allowed:
         raise BadRows(problems, rows=sum(part.rows for part in parts), allowed=allowed)
     for part in parts:
+        selected = part.dataset.selected
+        if not part.dataset.instances and selected is not None and (selected.outside or selected.unlisted):
+            said = f"{options.period or '--frozen'}: leaves no row of {part.dataset.name}"
+            raise BadInput(f"{said}: {selected.outside or selected.unlisted} of {selected.rows} are outside.")
         if not part.dataset.instances:
             raise BadInput(f"--data: no row of {part.dataset.name} can be used.")
 

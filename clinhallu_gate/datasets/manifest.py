@@ -4,16 +4,18 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from clinhallu_gate.config.thresholds import EACH, MEAN
-from clinhallu_gate.datasets.assemble import Assembly, Part
+from clinhallu_gate.datasets.assemble import Assembly, Choosing, Part
 from clinhallu_gate.datasets.check import Unfit, manifest_row
-from clinhallu_gate.datasets.dataset import MAX_IMAGES
+from clinhallu_gate.datasets.dataset import MAX_IMAGES, DataOptions
 from clinhallu_gate.datasets.entries import kind_of
 from clinhallu_gate.datasets.intake import Intakes, Picture
+from clinhallu_gate.datasets.period import day_of
 from clinhallu_gate.datasets.pictures import FolderPictures
 from clinhallu_gate.datasets.reading import RawRow, read_jsonl
 from clinhallu_gate.datasets.row import Row
@@ -85,26 +87,29 @@ def read_manifest(path: Path) -> Iterable[RawRow]:
 def load_manifest(
     path: Path,
     intakes: Intakes,
+    options: DataOptions,
     *,
-    max_images: int = MAX_IMAGES,
     rows: Iterable[RawRow] | None = None,
     folder: Path | None = None,
 ) -> Part:
-    """Load a manifest; the data set is called as the file, or as its folder. Raises ``BadInput``.
+    """Load a manifest, or what is chosen of it; the data set is called as the file, or as its folder.
+
+    Raises ``BadInput``.
 
     Args:
         path: The manifest.
         intakes: Where images are checked and kept.
-        max_images: Images that the model takes at once.
-        rows: Its rows, if they were read before.
+        options: What is chosen, and how much a model takes.
+        rows: The manifest's rows, if they were read before.
         folder: What images are relative to; by default the manifest's own folder.
     """
     name = path.parent.resolve().name if path.stem == MANIFEST else path.stem
     if name in (MEAN, EACH):
         raise BadInput(f"{path}: a data set cannot be called {name!r}, which thresholds files use otherwise.")
     folder = folder or path.parent
-    studies = FolderStudies(folder, intakes, max_images)
-    assembly = Assembly(name, manifest_row, FolderPictures(folder), intakes, studies=studies)
+    studies = FolderStudies(folder, intakes, options.max_images)
+    choosing = Choosing(options.period, options.frozen)
+    assembly = Assembly(name, manifest_row, FolderPictures(folder), intakes, studies=studies, choosing=choosing)
     part = assembly.make(_unpacked(read_manifest(path) if rows is None else rows, assembly), {name: str(path)})
     if not part.rows:
         raise BadInput(f"{path}: holds no row.")
@@ -118,6 +123,8 @@ def _unpacked(raws: Iterable[RawRow], assembly: Assembly) -> Iterator[RawRow]:
     """
     for raw in raws:
         content = {**raw.content, "phi": True} if raw.content.get("phi") is None else raw.content
+        if isinstance(day := content.get("study_date"), date):  # of a table; rows are written as JSON later
+            content = {**content, "study_date": day_of(day).isoformat()}
         images = content.get("images")
         if isinstance(images, list) and any(isinstance(entry, dict) for entry in images):
             names = [_taken(entry, assembly, phi=content["phi"] is not False) for entry in images]

@@ -1,9 +1,12 @@
 """The schema of a row: the benchmark's fields, and those that a user's manifest may add."""
 
+from datetime import date
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
+from clinhallu_gate.datasets.period import FORM, day_of
 from clinhallu_gate.records import GoldTrace, Record
 from clinhallu_gate.vocabulary import QuestionType
 
@@ -17,6 +20,16 @@ def _as_list(value: object) -> object:
 
 
 Text = Annotated[str, Field(pattern=r"\S")]
+
+
+def _as_day(value: object) -> date:
+    try:
+        return day_of(value)
+    except ValueError:
+        raise PydanticCustomError("day", "is no date. Valid: {form}", {"form": FORM}) from None
+
+
+Day = Annotated[date, BeforeValidator(_as_day), WithJsonSchema({"type": "string", "format": "date"})]
 Identity = Annotated[Text, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "integer"]})]
 Frame = Annotated[int, Field(ge=1, strict=True)]
 
@@ -77,6 +90,7 @@ class Row(Record):
     stratum: Text | None = Field(default=None, description="Part of the data that gates may name; default: all.")
     cluster: Identity | None = Field(default=None, description="What several rows share, such as the patient.")
     patient_id: Identity | None = Field(default=None, description="Another name for cluster.")
+    study_date: Day | None = Field(default=None, description="Day of the study, for --since and --until.")
     tags: tuple[Text, ...] = Field(default=(), description="Names of never-events, 'modality:ct' and the like.")
     phi: StrictBool = Field(
         default=False, description="Is it patient data; a manifest's row that does not say so, true or false, is."

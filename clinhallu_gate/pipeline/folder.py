@@ -10,6 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clinhallu_gate.egress import host_of, is_here
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.judge.agreement import agreement
 from clinhallu_gate.judge.families import same_family
@@ -225,6 +226,7 @@ def _context(run: Run) -> RunContext:
         partial=not prepared.complete,
         not_selected=tuple(spec.id for spec in prepared.gates if spec.blocking and spec.id not in selected),
         detail=prepared.detail,
+        capability=run.capability,
         failure=run.failure or None,
         recorded=prepared.recorded is not None,
     )
@@ -249,7 +251,14 @@ def _notes(prepared: Prepared) -> list[str]:
         *_, last = prepared.earlier
         many = f"{len(prepared.earlier)} earlier runs, the last" if len(prepared.earlier) > 1 else "an earlier run,"
         notes.append(f"this model was held against these data before: {many} {last}")
-    return [*notes, *_notes_on_detail(prepared), *_notes_on_rows(prepared), *_notes_on_judge(prepared)]
+    return [
+        *notes,
+        *_notes_on_detail(prepared),
+        *_notes_on_hosts(prepared),
+        *_notes_on_selection(prepared),
+        *_notes_on_rows(prepared),
+        *_notes_on_judge(prepared),
+    ]
 
 
 def _notes_on_detail(prepared: Prepared) -> Iterator[str]:
@@ -260,6 +269,15 @@ def _notes_on_detail(prepared: Prepared) -> Iterator[str]:
     if prepared.patient_data:
         where = prepared.options.short(prepared.kept_dir)
         yield f"patient data: replies, images and what the pseudonyms stand for are in {where}; it stays with the site"
+
+
+def _notes_on_hosts(prepared: Prepared) -> Iterator[str]:
+    """Say to whom else patients' data were sent."""
+    asked = [one for one in (prepared.model, prepared.judge_model) if one is not None]
+    hosts = [host_of(url) for one in asked for url in one.endpoints] if prepared.patient_data else []
+    elsewhere = ", ".join(dict.fromkeys(str(host) for host in hosts if not is_here(host)))
+    if elsewhere:
+        yield f"--allow-host: questions and images of patients were sent to another machine: {elsewhere}"
 
 
 def _notes_on_stop(run: Run) -> Iterator[str]:
@@ -300,6 +318,23 @@ def _notes_on_labels(run: Run) -> Iterator[str]:
         yield f"--labels: {parts} parts of a random sample{either} stand behind the rates"
     lacking = {found.reason for found in run.reviews.values() if isinstance(found, NoSample)}
     yield from (f"--labels adjust no rate, they tell of agreement alone: {reason}" for reason in sorted(lacking))
+
+
+def _notes_on_selection(prepared: Prepared) -> Iterator[str]:
+    """Say what was taken of the data on purpose; of no row is told which day it is of."""
+    chosen = [dataset.selected for dataset in prepared.datasets if dataset.selected is not None]
+    rows, taken = sum(each.rows for each in chosen), sum(len(dataset.instances) for dataset in prepared.datasets)
+    if prepared.period is not None:
+        outside = sum(each.outside for each in chosen)
+        yield f"{prepared.period}, by study date: {outside:,} of {rows:,} rows are of other days"
+    if prepared.frozen is not None:
+        counts = {
+            "new rows left out": sum(each.unlisted for each in chosen),
+            "gone": sum(each.gone for each in chosen),
+            "changed and left out": sum(each.changed for each in chosen),
+        }
+        said = "".join(f", {count:,} {what}" for what, count in counts.items() if count)
+        yield f"--frozen {prepared.frozen.file}: {taken:,} instances as they were frozen{said}"
 
 
 def _notes_on_rows(prepared: Prepared) -> Iterator[str]:

@@ -48,6 +48,8 @@ class Manifest(Record):
     """Name, digest of the content, number of instances, number and digest of the images, sources (hub repository and
     commit, or folder), the rows that were left out, and of what was drawn from DICOM how many images by transfer syntax
     and kind of window."""
+    selection: Mapping[str, Any] = {}
+    """What was taken of the data on purpose: ``since``, ``until``, file and digest of a frozen list; empty for all."""
     instances: int
     max_images: int
     """Images of an instance that the model takes at once: of longer DICOM series as many were drawn."""
@@ -67,6 +69,8 @@ class Manifest(Record):
     """How much of the data the files beside this one show."""
     patient_data: bool = False
     """Whether any instance is of a patient."""
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts other than this machine that data of patients were allowed to be sent to."""
     calls: Mapping[str, int] = {}
     """Made, from the store (or equal to a call that this run had made), failed, retried."""
     judge_calls: Mapping[str, int] = {}
@@ -94,6 +98,7 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         results_tree=str(options.from_results) if options.from_results else None,
         thresholds={"file": prepared.thresholds.file, "sha256": prepared.thresholds.sha256},
         datasets=tuple(_dataset(dataset) for dataset in prepared.datasets),
+        selection=_selection(prepared),
         instances=len(prepared.instances),
         max_images=prepared.entry.max_images or MAX_IMAGES,
         limit=options.limit,
@@ -107,6 +112,7 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         no_decision=options.no_decision,
         report_detail=prepared.detail,
         patient_data=prepared.patient_data,
+        allow_hosts=options.allow_hosts,
         calls=asdict(run.tally) if run else {},
         judge_calls=asdict(run.judge_tally) if run else {},
         failure=run.failure if run else "",
@@ -145,7 +151,17 @@ def _dataset(dataset: Dataset) -> Mapping[str, Any]:
         "gold_model": dataset.gold_model,
         **({"dicom": summary_of(dataset.drawn)} if dataset.drawn else {}),
         "left_out": [str(problem) for problem in dataset.left_out],
+        **({} if dataset.selected is None else {"selected": asdict(dataset.selected)}),
     }
+
+
+def _selection(prepared: Prepared) -> Mapping[str, Any]:
+    if prepared.frozen is not None:
+        return {"frozen": {"file": prepared.frozen.file, "sha256": prepared.frozen.sha256}}
+    if prepared.period is None:
+        return {}
+    days = {"since": prepared.period.since, "until": prepared.period.until}
+    return {name: day.isoformat() for name, day in days.items() if day is not None}
 
 
 def versions() -> dict[str, str]:

@@ -19,6 +19,11 @@ class RunOptions:
     data: tuple[str, ...] = ()
     data_root: Path | None = None
     allow_bad_rows: int = 0
+    since: str | None = None
+    """First day of the studies that are taken, as given."""
+    until: str | None = None
+    frozen: Path | None = None
+    """List of the instances that are taken."""
     from_results: Path | None = None
     protocol: str = "standard"
     prompt_pack: Path | None = None

@@ -18,7 +18,10 @@ from clinhallu_gate.config.thresholds import (
     named_groups,
 )
 from clinhallu_gate.datasets.dataset import MAX_IMAGES
+from clinhallu_gate.datasets.frozen import Frozen, read_frozen
 from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data, nothing
+from clinhallu_gate.datasets.period import Period
+from clinhallu_gate.egress import allowed_host
 from clinhallu_gate.errors import BadInput, not_one_of
 from clinhallu_gate.gate.decide import Rules, count_blocking
 from clinhallu_gate.gate.frame import Frame
@@ -26,7 +29,7 @@ from clinhallu_gate.gate.metrics import VerdictOf
 from clinhallu_gate.hosting.identity import ModelIdentity, endpoint_identity
 from clinhallu_gate.judge.labels import LabelFile, load_label_file
 from clinhallu_gate.judge.oracle import phantom_of
-from clinhallu_gate.pipeline.asked import ORACLE, Asked, asked_judge, asked_model, entry_of
+from clinhallu_gate.pipeline.asked import ORACLE, Asked, asked_judge, asked_model, entry_of, known_entry
 from clinhallu_gate.pipeline.baseline import JudgedBy, baseline_verdicts, check_baseline
 from clinhallu_gate.pipeline.earlier import earlier_runs
 from clinhallu_gate.pipeline.options import RunOptions
@@ -34,6 +37,7 @@ from clinhallu_gate.pipeline.recorded import Recorded, lay_over, recorded_data, 
 from clinhallu_gate.private import demand_private, private_folder
 from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.protocol.spec import Protocol
+from clinhallu_gate.pseudonym import site_key
 from clinhallu_gate.records import Instance
 from clinhallu_gate.vocabulary import Detail
 
@@ -66,6 +70,10 @@ class Prepared:
     """Runs of this very model on these very data that lie where they are kept by default."""
     seed: str
     """Of what follows from the data alone: ``--limit``, and the probes of the judge."""
+    period: Period | None = None
+    """The days of the studies that were taken."""
+    frozen: Frozen | None = None
+    """The list of the instances that were taken."""
 
     @property
     def entry(self) -> ModelEntry:
@@ -169,24 +177,29 @@ class Prepared:
 def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str], None] = nothing) -> Prepared:
     """Look at everything. Raises ``BadInput``: one line on what cannot be used.
 
-    With ``look_only`` (to collect tests and run none) no server and no hub is asked who the model is. ``tell`` hears
-    how far a long fetch of data is.
+    Data are loaded first: no server and no hub is asked anything before it is known whether they are of patients.
+    With ``look_only`` (to collect tests and run none) no server and no hub is asked who the model is.
+    ``tell`` hears how far a long fetch of data is.
     """
     _check_words(options)
     _check_numbers(options)
     protocol = load_protocol(options.protocol, options.prompt_pack)
-    model = _recorded_model(options) if options.from_results else asked_model(options, look_only=look_only)
-    entry = model.entry
-    judge = _judge(options, entry, look_only=look_only)
-    _demand_prompts(protocol, model, judge)
+    model = _recorded_model(options) if options.from_results else None
+    entry = model.entry if model is not None else known_entry(options)
+    if entry is None:  # its server alone knows what it is
+        model = asked_model(options, look_only=look_only, patients=False)
+        entry = model.entry
     thresholds = _thresholds(options, entry)
     run_dir = options.run_dir or _run_dir(options.root, entry.name)
+    period, frozen = _chosen(options)
     datasets = load_data(
         options.data or _data_of(options, entry) or _no_data(),
         DataOptions(
             _data_root(options),
             options.allow_bad_rows,
             private_cache=_private_cache(options, run_dir),
+            period=period,
+            frozen=frozen,
             allow_hosts=options.allow_hosts,
             tell=tell,
             named=named_groups(thresholds),
@@ -194,8 +207,12 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
         ),
     )
     everything = [instance for dataset in datasets for instance in dataset.instances]
-    if options.from_results and any(instance.phi for instance in everything):
+    patients = any(instance.phi for instance in everything)
+    if options.from_results and patients:
         raise BadInput("--from-results: not possible with patient data (phi), whose ids are pseudonyms here.")
+    model = model or asked_model(options, look_only=look_only, patients=patients)
+    judge = _judge(options, entry, look_only=look_only, patients=patients)
+    _demand_prompts(protocol, model, judge)
     seed = hashlib.sha256(":".join(sorted(dataset.sha256 for dataset in datasets)).encode()).hexdigest()
     demand_tags(thresholds, (tag for instance in everything for tag in instance.tags))
     instances = _limited(everything, options.limit, seed)
@@ -216,6 +233,8 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
         run_dir=run_dir,
         earlier=earlier_runs(_runs_of(options.root, entry.name), model_sha256=model.digest, datasets=datasets),
         seed=seed,
+        period=period,
+        frozen=frozen,
     )
     if options.baseline:
         by = JudgedBy(prepared.judge, judge.digest if judge else None)
@@ -244,9 +263,21 @@ def _thresholds(options: RunOptions, entry: ModelEntry) -> Thresholds:
     return thresholds
 
 
+def _chosen(options: RunOptions) -> tuple[Period | None, Frozen | None]:
+    """Return what is taken of the data. Raises ``BadInput``."""
+    period = Period.read(options.since, options.until)
+    if options.frozen is None:
+        return period, None
+    if period is not None:
+        raise BadInput(f"--frozen: not possible beside {period}: the list says which instances are taken.")
+    return None, read_frozen(options.frozen, site_key)
+
+
 def _check_words(options: RunOptions) -> None:
     if options.report_detail is not None and options.report_detail not in list(Detail):
         raise BadInput(not_one_of("--report-detail", options.report_detail, Detail, noun="a level of detail"))
+    for host in options.allow_hosts:
+        allowed_host(host)
 
 
 def _check_numbers(options: RunOptions) -> None:
@@ -283,11 +314,11 @@ def _recorded_model(options: RunOptions) -> Asked:
     return Asked(entry_of(name, options.root), endpoint_identity(name, None), (), asks=False)
 
 
-def _judge(options: RunOptions, entry: ModelEntry, *, look_only: bool) -> Asked | None:
+def _judge(options: RunOptions, entry: ModelEntry, *, look_only: bool, patients: bool) -> Asked | None:
     """Return the judge model; for a result tree only one that is named, as its own judgements may do."""
     if options.from_results and not (options.judge or options.judge_endpoints):
         return None
-    return asked_judge(options, entry.defaults.judge, look_only=look_only)
+    return asked_judge(options, entry.defaults.judge, look_only=look_only, patients=patients)
 
 
 def _judge_name(options: RunOptions, judge: Asked | None, recorded: Recorded | None) -> str:

@@ -24,6 +24,7 @@ from clinhallu_gate.pipeline.hosts import Hosts, Listeners
 from clinhallu_gate.pipeline.plan import Plan
 from clinhallu_gate.pipeline.prepare import Prepared
 from clinhallu_gate.pipeline.stopping import Stopping
+from clinhallu_gate.planning.certify import Capability, capability
 from clinhallu_gate.records import Reading
 from clinhallu_gate.redaction import redacted
 from clinhallu_gate.report.pictures import ASSETS, PICTURES, Pictures
@@ -74,6 +75,8 @@ class Run:
     """Verdicts that were not needed."""
     reviews: Mapping[Reading, Review] = field(default_factory=dict)
     """By reading, the random sample of this run that people labelled, or why their labels are none."""
+    capability: Capability | None = field(init=False)
+    """What its patients can show, as was known before anything was asked; None of data without any."""
     selected: tuple[GateSpec, ...] = ()
     gates: tuple[GateResult, ...] = ()
     failure: str = ""
@@ -86,6 +89,7 @@ class Run:
         recorded = self.prepared.recorded
         self.results = recorded.results if recorded is not None else Results(self.prepared.instances)
         self.hosts = hosts_of(self.prepared)
+        self.capability = capability_of(self.prepared)
         self.pictures = Pictures(self.prepared.run_dir / ASSETS / PICTURES, for_owner_alone=self.prepared.patient_data)
 
     # --- evaluate --------------------------------------------------------------------------------------------------
@@ -220,6 +224,19 @@ class Run:
         self.pictures.close()
 
 
+def capability_of(prepared: Prepared) -> Capability | None:
+    """Return what the patients of a run can show; None of data without any."""
+    if not prepared.patient_data:
+        return None
+    return capability(
+        prepared.gates,
+        prepared.instances,
+        alpha=prepared.rules.alpha,
+        baseline=prepared.baseline_of is not None,
+        by_bets=prepared.early_stop,
+    )
+
+
 def hosts_of(prepared: Prepared) -> Hosts:
     """Return what hosts model and judge, nothing started yet."""
     return Hosts(
@@ -229,7 +246,9 @@ def hosts_of(prepared: Prepared) -> Hosts:
 
 
 def _host_of(asked: Asked | None, log_path: Path) -> ModelHost | None:
-    return ModelHost(asked.entry, asked.identity, log_path=log_path) if asked is not None and asked.hosted else None
+    if asked is None or not asked.hosted:
+        return None
+    return ModelHost(asked.entry, asked.identity, log_path=log_path, offline=asked.offline)
 
 
 def _each(*listeners: Listener) -> Listener:

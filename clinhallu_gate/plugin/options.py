@@ -75,6 +75,9 @@ def _add_question(group: pytest.OptionGroup) -> None:
     group.addoption(
         "--allow-bad-rows", metavar="N", type=int, default=0, help="leave out up to N rows that cannot be used"
     )
+    group.addoption("--since", metavar="DATE", help="only studies of this day or later (study_date of the manifest)")
+    group.addoption("--until", metavar="DATE", help="only studies of this day or earlier")
+    group.addoption("--frozen", metavar="FILE", help="exactly the instances of a list that clinhallu-gate freeze wrote")
     group.addoption("--limit", metavar="N", type=int, help="only the first N instances of the seeded random order")
     group.addoption("--repeats", metavar="K", type=int, default=1, help="traces per instance and arm (default 1)")
     group.addoption(
@@ -123,6 +126,9 @@ def run_options(config: pytest.Config) -> RunOptions:
         data=tuple(option.data),
         data_root=_path("--data-root", option.data_root),
         allow_bad_rows=option.allow_bad_rows,
+        since=option.since,
+        until=option.until,
+        frozen=_path("--frozen", option.frozen),
         from_results=_path("--from-results", option.from_results),
         protocol=option.protocol,
         prompt_pack=_path("--prompt-pack", option.prompt_pack),

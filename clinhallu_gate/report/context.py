@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from clinhallu_gate.planning.certify import Capability
 from clinhallu_gate.records import Record
 from clinhallu_gate.vocabulary import Detail
 
@@ -51,5 +52,7 @@ class RunContext(Record):
     """Whether the results were made elsewhere, so that no model is asked."""
     detail: Detail = Detail.FULL
     """How much of the data is shown; the results that go with it hold no more than that."""
+    capability: Capability | None = None
+    """What the patients can show; None of data without any."""
     failure: str | None = None
     """Why the evaluation could not be completed, where that is not a matter of single gates."""

@@ -418,6 +418,8 @@ class ReportView(Record):
     patient_data: bool
     budget: BudgetView | None
     gates: tuple[GateView, ...]
+    capability: TableView | None
+    """What the patients can show, gate by gate; None of data without any."""
     errors: str | None
     """How sure the gates are, together and each by itself."""
     judge_defined: str | None

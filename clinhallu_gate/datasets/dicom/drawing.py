@@ -7,6 +7,7 @@ from pydicom import Dataset
 
 from clinhallu_gate.datasets.dicom.colour import colours, painted
 from clinhallu_gate.datasets.dicom.decoding import decode
+from clinhallu_gate.datasets.dicom.drawn import Drawn
 from clinhallu_gate.datasets.dicom.grey import shades
 from clinhallu_gate.datasets.dicom.layout import frame_count, layout_of
 from clinhallu_gate.datasets.dicom.quiet import quiet
@@ -17,18 +18,6 @@ from clinhallu_gate.datasets.pixels import png
 
 __all__ = ["Drawn", "NotDrawable", "draw", "frames_of", "read"]
 _COLOUR = "colours as stored"
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A frame as a model sees it."""
-
-    png: bytes
-    """8 bits, grey or RGB, without metadata; the same input gives the same bytes (with one build of Pillow)."""
-    window: str
-    """Which window was used."""
-    steps: tuple[str, ...]
-    """What else was done, in order."""
 
 
 @dataclass(frozen=True, slots=True)

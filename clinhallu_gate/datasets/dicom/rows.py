@@ -1,143 +1,25 @@
-"""From rows that name DICOM to rows with drawn images: headers read once, few images out of many, facts, patients."""
+"""From rows that name DICOM to rows with drawn images, with facts of the study and the patient of the headers."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from pydicom.uid import UID
 
 from clinhallu_gate.datasets.check import Unfit
 from clinhallu_gate.datasets.dataset import DrawnImage, Identifier
-from clinhallu_gate.datasets.dicom.files import files_of
-from clinhallu_gate.datasets.dicom.header import Header, read_header
+from clinhallu_gate.datasets.dicom.header import Header
 from clinhallu_gate.datasets.dicom.layout import syntax_name
-from clinhallu_gate.datasets.dicom.patients import notes_on, patient_of, shared_by
+from clinhallu_gate.datasets.dicom.patients import notes_on, shared_by
+from clinhallu_gate.datasets.dicom.planning import Entry, Plan, Reader
 from clinhallu_gate.datasets.dicom.quiet import quiet
-from clinhallu_gate.datasets.dicom.series import Shot, in_order, series_of, shares, shots_of, spaced, without_copies
+from clinhallu_gate.datasets.dicom.series import Shot
 from clinhallu_gate.datasets.dicom.taking import Taken, Want, take
 from clinhallu_gate.datasets.dicom.told import stratum_of, tags_of
-from clinhallu_gate.datasets.entries import Kind, Unusable
+from clinhallu_gate.datasets.entries import Kind
 from clinhallu_gate.datasets.intake import Intakes
-from clinhallu_gate.datasets.names import Misplaced, file_below, place_below
 from clinhallu_gate.datasets.problems import shown
 from clinhallu_gate.datasets.row import Row
 from clinhallu_gate.datasets.study import Headers, Study
-
-_NAMED: Final = 3
-"""Files of a folder that are named where many cannot be read."""
-Entry = str | list[Shot]
-"""An entry of ``images``: the name of an image as it is, or what is to be drawn for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be drawn for a row."""
-
-    row: Row
-    entries: tuple[Entry, ...]
-    headers: tuple[Header, ...]
-    """Of all files that the row speaks of, drawn or not."""
-
-    @property
-    def wants(self) -> Iterator[Want]:
-        """What has to be drawn, in the order of the images."""
-        return (
-            Want(shot.header.path, shot.frame, self.row.window or "")
-            for entry in self.entries
-            if not isinstance(entry, str)
-            for shot in entry
-        )
-
-
-@dataclass(slots=True)
-class _Reader:
-    """Reads each file once."""
-
-    root: Path
-    kinds: Mapping[str, Kind]
-    """By the names in rows; what is not there is no DICOM."""
-    most: int
-    """Images of a row, where it does not say which."""
-    known: dict[Path, Header | Unusable] = field(default_factory=dict)
-    entries: dict[str, tuple[Path, ...]] = field(default_factory=dict)
-    """Files of folders and media, which many rows may name."""
-
-    def plan(self, row: Row) -> Plan:
-        """Return what is to be drawn. Raises ``Unfit``."""
-        found: list[Entry] = []
-        headers: list[Header] = []
-        lines: list[str] = []
-        for place, name in enumerate(row.images):
-            if name not in self.kinds:
-                found.append(name)
-                continue
-            try:
-                ordered = self._ordered(name, row.series)
-                headers += ordered
-                found.append(shots_of(ordered))
-            except Unusable as error:
-                lines.append(f"images[{place}]: {shown(name)} {error}")
-        if row.series is not None and all(self.kinds.get(name) in (None, Kind.FILE) for name in row.images):
-            lines.append("series: is for a folder or a DICOMDIR, and the row names none")
-        if lines:
-            raise Unfit(*lines)
-        patient_of(headers)
-        return Plan(row, self._chosen(row, found), tuple(headers))
-
-    def _ordered(self, name: str, series: str | None) -> list[Header]:
-        files = self._files(name)
-        headers = [header for path in files if isinstance(header := self._header(path), Header)]
-        if len(headers) < len(files):
-            raise Unusable(self._unread(name, files))
-        wanted = series if self.kinds[name] is not Kind.FILE else None
-        return in_order(without_copies(series_of(headers, wanted)))
-
-    def _files(self, name: str) -> tuple[Path, ...]:
-        if name not in self.entries:
-            try:
-                find = place_below if self.kinds[name] is Kind.FOLDER else file_below
-                self.entries[name] = files_of(self.root, find(self.root, name), self.kinds[name])
-            except Misplaced as error:
-                raise Unusable(str(error)) from None
-        return self.entries[name]
-
-    def _header(self, path: Path) -> Header | Unusable:
-        if path not in self.known:
-            try:
-                self.known[path] = read_header(path)
-            except Unusable as error:
-                self.known[path] = error
-        return self.known[path]
-
-    def _unread(self, name: str, files: Sequence[Path]) -> str:
-        bad = [(path, error) for path in files if isinstance(error := self.known[path], Unusable)]
-        if self.kinds[name] is Kind.FILE:
-            return str(bad[0][1])
-        said = "; ".join(f"{shown(path.name)} {error}" for path, error in bad[:_NAMED])
-        more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
-        return f"holds {len(bad)} of {len(files)} DICOM files that cannot be used: {said}{more}"
-
-    def _chosen(self, row: Row, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-        """Leave as many images as the model takes, or those that the row names."""
-        several = [entry for entry in entries if not isinstance(entry, str)]
-        if row.frames:
-            if len(several) > 1:
-                raise Unfit(f"frames: are those of one DICOM entry of images, and the row names {len(several)}")
-            return tuple(e if isinstance(e, str) else [e[place] for place in _places(row, len(e))] for e in entries)
-        given = shares([1 if isinstance(entry, str) else len(entry) for entry in entries], self.most)
-        return tuple(
-            entry if isinstance(entry, str) else [entry[place] for place in spaced(len(entry), share)]
-            for entry, share in zip(entries, given, strict=True)
-        )
-
-
-def _places(row: Row, count: int) -> list[int]:
-    """Return the row's frames from 0. Raises ``Unfit`` for one that there is not."""
-    lines = [f"frames[{i}]: {n} is no image. Valid: 1 to {count}" for i, n in enumerate(row.frames) if n > count]
-    if lines:
-        raise Unfit(*lines)
-    return [number - 1 for number in row.frames]
 
 
 def read_rows(
@@ -152,7 +34,7 @@ def read_rows(
         intakes: Where drawn images are kept.
         most: Images that the model takes at once.
     """
-    reader = _Reader(root.resolve(), kinds, most)
+    reader = Reader(root.resolve(), kinds, most)
     plans: dict[str, Plan] = {}
     studies: dict[str, Study | Unfit] = {}
     with quiet():
@@ -185,38 +67,44 @@ def _identifiers(headers: Sequence[Header]) -> frozenset[Identifier]:
 
 def _study(identity: str, plan: Plan, taken: Mapping[Want, Taken | str], root: Path) -> Study:
     """Put what was drawn in the place of the entries. Raises ``Unfit`` for what could not be drawn."""
-    row, names, lines = plan.row, [], []
-    images, drawn, blank = {}, [], set[str]()
-    for place, entry in enumerate(plan.entries):
-        if isinstance(entry, str):
-            names.append(entry)
-            continue
-        for shot in entry:
-            want = Want(shot.header.path, shot.frame, row.window or "")
-            found = taken[want]
-            if isinstance(found, str):
-                which = f", frame {shot.frame}," if shot.header.frames > 1 else ""
-                inside = f" ({shown(shot.header.path.name)})" if len(entry) > 1 else ""
-                lines.append(f"images[{place}]: {shown(row.images[place])}{inside}{which} {found}")
-                continue
-            file = shot.header.path.relative_to(root).as_posix()
-            names.append(want.name)
-            images[want.name] = found.image
-            blank |= {found.image.sha256} if found.blank else set()
-            drawn.append(
-                DrawnImage(
-                    instance=identity,
-                    file=file,
-                    frame=shot.frame,
-                    sop_instance_uid=shot.header.sop,
-                    transfer_syntax=syntax_name(UID(shot.header.syntax)),
-                    window=found.window,
-                    steps=found.steps,
-                    sha256=found.image.sha256,
-                )
-            )
+    lines = [*_undrawn(plan, taken)]
     if lines:
-        raise Unfit(*dict.fromkeys(lines))
+        raise Unfit(*lines)
+    row, found = plan.row, {want: kept for want in plan.wants if isinstance(kept := taken[want], Taken)}
+    names = [name for entry in plan.entries for name in _names(entry, plan)]
     facts = [header.facts for header in plan.headers]
     told = {"images": tuple(names), "tags": tags_of(row, facts), "stratum": stratum_of(row, facts)}
-    return Study(row.model_copy(update=told), images, shared_by(plan.headers), tuple(drawn), frozenset(blank))
+    return Study(
+        row=row.model_copy(update=told),
+        images={want.name: kept.image for want, kept in found.items()},
+        shared=shared_by(plan.headers),
+        drawn=tuple(_drawn(identity, shot, found[plan.want(shot)], root) for shot in plan.shots),
+        blank=frozenset(kept.image.sha256 for kept in found.values() if kept.blank),
+    )
+
+
+def _undrawn(plan: Plan, taken: Mapping[Want, Taken | str]) -> Iterator[str]:
+    """Say once of each entry why it cannot be drawn."""
+    for place, entry in enumerate(plan.entries):
+        shots = [] if isinstance(entry, str) else entry
+        for shot in [shot for shot in shots if isinstance(taken[plan.want(shot)], str)][:1]:
+            inside = f"{shown(shot.header.path.name)} " if len({each.header.path for each in shots}) > 1 else ""
+            frame = f"(frame {shot.frame}) " if shot.header.frames > 1 else ""
+            yield f"images[{place}]: {shown(plan.row.images[place])} {inside}{frame}{taken[plan.want(shot)]}"
+
+
+def _names(entry: Entry, plan: Plan) -> list[str]:
+    return [entry] if isinstance(entry, str) else [plan.want(shot).name for shot in entry]
+
+
+def _drawn(identity: str, shot: Shot, kept: Taken, root: Path) -> DrawnImage:
+    return DrawnImage(
+        instance=identity,
+        file=shot.header.path.relative_to(root).as_posix(),
+        frame=shot.frame,
+        sop_instance_uid=shot.header.sop,
+        transfer_syntax=syntax_name(UID(shot.header.syntax)),
+        window=kept.window,
+        steps=kept.steps,
+        sha256=kept.image.sha256,
+    )

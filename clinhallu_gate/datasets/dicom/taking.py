@@ -13,7 +13,8 @@ from typing import Final
 import orjson
 from PIL import Image as Pillow
 
-from clinhallu_gate.datasets.dicom.drawing import Drawn, NotDrawable, draw, read
+from clinhallu_gate.datasets.dicom.drawing import Drawn, NotDrawable
+from clinhallu_gate.datasets.dicom.isolated import Job, draw_all
 from clinhallu_gate.datasets.intake import Drawing, Intake, Intakes
 from clinhallu_gate.records import Image
 
@@ -59,31 +60,45 @@ def take(wants: Iterable[Want], intakes: Intakes, *, phi: bool) -> dict[Want, Ta
         return {}
     intake = intakes.of(phi=phi)
     try:
-        return dict(_each(ordered, intake))
+        found = dict(_known(ordered, intake))
+        missing = [(want, key) for want, key in found.items() if isinstance(key, _Key)]
+        drawn = draw_all(Job(want.path, want.frame - 1, want.window or None) for want, _ in missing)
+        for (want, key), picture in zip(missing, drawn, strict=True):
+            found[want] = str(picture) if isinstance(picture, NotDrawable) else _kept(intake, key, picture)
+        return {want: kept for want, kept in found.items() if not isinstance(kept, _Key)}
     finally:
         intake.flush()
 
 
-def _each(wants: Iterable[Want], intake: Intake) -> Iterator[tuple[Want, Taken | str]]:
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """Under which a drawing that is still to be made is kept: a digest of all that decides it."""
+
+    text: str
+
+
+def _known(wants: Iterable[Want], intake: Intake) -> Iterator[tuple[Want, Taken | _Key | str]]:
+    """Yield what was drawn before, else the key to draw it under; each file is hashed once."""
     for path, several in groupby(wants, attrgetter("path")):
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            digest = _digest(path)
+        except OSError as error:  # it was there when its header was read
+            yield from ((want, f"cannot be read: {error.strerror}") for want in several)
+            continue
         for want in several:
             key = want.key(digest)
             known = intake.drawn(key)
-            taken = known and _taken(known)
-            if taken:
-                yield want, taken
-                continue
-            try:
-                yield want, _kept(intake, key, draw(read(path), want.frame - 1, want.window or None))
-            except NotDrawable as error:
-                yield want, str(error)
+            yield want, (known and _taken(known)) or _Key(key)
 
 
-def _kept(intake: Intake, key: str, drawn: Drawn) -> Taken:
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _kept(intake: Intake, key: _Key, drawn: Drawn) -> Taken:
     how = {"window": drawn.window, "steps": drawn.steps, "blank": _blank(drawn.png)}
-    image = intake.keep(key, drawn.png, orjson.dumps(how).decode()).image
+    image = intake.keep(key.text, drawn.png, orjson.dumps(how).decode()).image
     return Taken(image, drawn.window, drawn.steps, how["blank"] is True)
 
 

@@ -54,7 +54,7 @@ def load_dicomweb(
     except ServerUnusable as error:
         raise BadInput(f"--data: {spec.url}: the DICOMweb server {error}.") from None
     rows = _with_files(asked, found, archive.files)
-    part = load_manifest(manifest, intakes, max_images=options.max_images, rows=rows, folder=archive.files)
+    part = load_manifest(manifest, intakes, options, rows=rows, folder=archive.files)
     return replace(part, dataset=replace(part.dataset, sources={**part.dataset.sources, "dicomweb": spec.url}))
 
 

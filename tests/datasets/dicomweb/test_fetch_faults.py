@@ -331,7 +331,7 @@ def test_the_environment_says_who_asks(
         ("CLINHALLU_GATE_DICOMWEB_TOKEN", "s\u00e9cret", "CLINHALLU_GATE_DICOMWEB_TOKEN holds what no token has"),
     ],
 )
-def test_an_environment_that_does_not_fit_is_told_and_no_token(
+def test_an_environment_that_does_not_fit_is_told_and_no_token(  # noqa: PLR0917 - pytest gives them by name
     archive: TwistedArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
 ) -> None:
     """Before anything is asked."""
