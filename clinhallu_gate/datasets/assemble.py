@@ -13,9 +13,11 @@ from clinhallu_gate.datasets.intake import Intakes, Pictures, Refused
 from clinhallu_gate.datasets.period import Period, said_day
 from clinhallu_gate.datasets.problems import Problem, shown, told
 from clinhallu_gate.datasets.reading import RawRow
-from clinhallu_gate.datasets.row import TAGGED, Row
+from clinhallu_gate.datasets.row import REPORTS, TAGGED, Row
+from clinhallu_gate.datasets.signed import GoldBeside, Laid
 from clinhallu_gate.datasets.study import Headers, Studies, Study
 from clinhallu_gate.records import Image, Instance
+from clinhallu_gate.vocabulary import GoldSource, Stage
 
 _NAMED: Final = ("source_id", "id", "original_index")
 _NO_NUMBER: Final = 2**63
@@ -92,6 +94,8 @@ class Assembly:
     studies: Studies | None = None
     """Draws DICOM, where rows may name any."""
     choosing: Choosing = field(default_factory=Choosing)
+    beside: GoldBeside | None = None
+    """Gold that was drafted or signed for a user's own rows; None for data that come with theirs."""
     sort: bool = False
     """Whether the rows' order is of no meaning, and that of their identities is taken."""
 
@@ -103,10 +107,11 @@ class Assembly:
         checked = [item for item in self._drawn(checked, headers) if self._is_chosen(item)]
         self._take(checked)
         usable = [item for item in checked if self._has_images(item)]
-        rows = {item.id: item.raw.content for item in usable}
         if self.sort:
             usable.sort(key=lambda item: (len(item.id), item.id) if item.id.isdecimal() else (_NO_NUMBER, item.id))
         instances = self._instances(usable)
+        laid = {each.id: self.beside.lay(each) for each in instances} if self.beside is not None else {}
+        instances = tuple(_with_gold(each, laid.get(each.id)) for each in instances)
         problems = sorted(
             replace(problem, text=told(problem.text, withhold=problem.file in self.patients))
             for problem in self.problems
@@ -117,14 +122,16 @@ class Assembly:
             self.name,
             content_digest(instances),
             instances,
-            rows,
-            sources,
+            rows={item.id: _kept(item.raw.content, laid.get(item.id)) for item in usable},
+            sources=sources,
             left_out=tuple(problems),
             files=headers.files,
             identifiers=headers.identifiers,
             drawn=tuple(image for item in usable if item.study for image in item.study.drawn),
             notes=headers.notes,
             selected=selected,
+            gold_of=laid,
+            unsigned=tuple(item.problem(laid[item.id].doubt) for item in usable if laid and laid[item.id].doubt),
         )
         return Part(dataset, dataset.left_out, total)
 
@@ -211,6 +218,30 @@ class Assembly:
         }
         clusters = components({item.id: [*_shared(item), *_telling(item, sent[item.id])] for item in usable})
         return tuple(instance_of(self.name, item.row, sent[item.id], clusters[item.id]) for item in usable)
+
+
+def _with_gold(instance: Instance, laid: Laid | None) -> Instance:
+    return instance if laid is None or laid.gold == instance.gold else instance.model_copy(update={"gold": laid.gold})
+
+
+def _kept(content: Mapping[str, Any], laid: Laid | None) -> Mapping[str, Any]:
+    """Return a row as a run keeps it: without its report, and with the gold that was laid over it."""
+    if laid is None:
+        return content
+    kept = {name: value for name, value in content.items() if name not in REPORTS}
+    if laid.source not in (GoldSource.SIGNED, GoldSource.UNSIGNED):
+        return kept
+    flat = {f"gold_{name}" for name in _NESTED.values()}
+    nested = {name: {"text": laid.gold.text(stage)} for stage, name in _NESTED.items()}
+    return {name: value for name, value in kept.items() if name not in flat} | {"gold_cot": nested}
+
+
+#: What the benchmark's own rows call each stage.
+_NESTED: Final = {
+    Stage.VISUAL_RECOGNITION: "visual_recognition",
+    Stage.KNOWLEDGE_RECALL: "knowledge_recall",
+    Stage.REASONING_INTEGRATION: "reasoning",
+}
 
 
 def _shared(item: Checked) -> list[Hashable]:

@@ -82,7 +82,7 @@ def _checked(content: Mapping[str, Any], *, gold: bool = False) -> Row:
         row = Row.model_validate(content)
     except ValidationError as error:
         raise Unfit(*explain(error)) from None
-    lines = [*_identity(row), *_images(row), *_uids(row), *_answer(row), *_gold(row, demanded=gold)]
+    lines = [*_identity(row), *_images(row), *_uids(row), *_answer(row), *_gold(row, demanded=gold), *_report(row)]
     if lines:
         raise Unfit(*lines)
     return row
@@ -118,6 +118,16 @@ def _uids(row: Row) -> Iterator[str]:
         yield "series_uid: is missing beside sop_uid"
     if len(set(row.sop_uid)) < len(row.sop_uid):
         yield "sop_uid: names an instance twice"
+
+
+def _report(row: Row) -> Iterator[str]:
+    if row.report_file is None:
+        return
+    if row.report is not None:
+        yield "report_file: the report is given twice, here and as report"
+    trouble = name_trouble(row.report_file)
+    if trouble:
+        yield f"report_file: {shown(row.report_file)} {trouble}"
 
 
 def _answer(row: Row) -> Iterator[str]:

@@ -1,13 +1,14 @@
 """A loaded data set, and what may be said about how to load it."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.datasets.problems import Problem
+from clinhallu_gate.datasets.signed import Laid
 from clinhallu_gate.records import Instance
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class DataOptions:
     """Folder for images that had to be redrawn or unpacked; None is the user's own cache."""
     private_cache: Path | None = None
     """The same for images of patients (``phi``), which never enter the shared cache."""
+    allow_unsigned_gold: bool = False
+    """Whether gold that a model drafted and nobody signed is taken."""
 
     allow_hosts: tuple[str, ...] = ()
     """Hosts other than this machine that may be asked for data of patients."""
@@ -119,6 +122,10 @@ class Dataset:
     """Why rows were left out, where that was allowed."""
     selected: Selected | None = None
     """What a period or a frozen list left of it; None where neither was given."""
+    gold_of: Mapping[str, Laid] = field(default_factory=dict, repr=False)
+    """By instance id: whose word its gold is; empty where all of it is as it was released."""
+    unsigned: tuple[Problem, ...] = ()
+    """Rows with gold that nobody signed, or that was signed for another content, and why."""
     aliases: tuple[Alias, ...] = field(default=(), repr=False)
     """The pseudonyms of patients in it."""
     files: tuple[Path, ...] = field(default=(), repr=False)
@@ -131,7 +138,7 @@ class Dataset:
     """What the report should say of how it was loaded; no word of any row."""
 
 
-def content_digest(instances: Sequence[Instance]) -> str:
+def content_digest(instances: Iterable[Instance]) -> str:
     """Return the SHA-256 of all that instances hold, pixels through their digests; where files lie is no content."""
     digest = hashlib.sha256()
     for instance in instances:

@@ -60,7 +60,7 @@ class FrozenData:
     """Clusters."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Frozen:
     """A list with the key that it was made under."""
 

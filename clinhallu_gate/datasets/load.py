@@ -72,6 +72,8 @@ def _loaded(specs: Sequence[str], options: DataOptions) -> Sequence[Dataset]:
         raise BadInput(f"--allow-bad-rows: {options.allow_bad_rows} is not a number of rows. Valid: 0 or more.")
     parts = tuple(_parts(tuple(dict.fromkeys(_spelled_out(specs))), options))
     _refuse_bad_rows(parts, options)
+    if not options.allow_unsigned_gold:
+        _refuse_unsigned(parts)
     loaded: Sequence[Dataset] = [part.dataset for part in parts]
     if options.frozen is not None:
         demand_same_sets([dataset.name for dataset in loaded], options.frozen)
@@ -145,6 +147,19 @@ def _refuse_bad_rows(parts: Sequence[Part], options: DataOptions) -> None:
             raise BadInput(f"{said}: {selected.outside or selected.unlisted} of {selected.rows} are outside.")
         if not part.dataset.instances:
             raise BadInput(f"--data: no row of {part.dataset.name} can be used.")
+
+
+def _refuse_unsigned(parts: Sequence[Part]) -> None:
+    """Raise ``BadInput`` if gold was drafted that nobody signed, or signed for what is not there any more."""
+    unsigned = [problem for part in parts for problem in part.dataset.unsigned]
+    if not unsigned:
+        return
+    rows = sum(len(part.dataset.instances) for part in parts)
+    first, more = unsigned[0], f" and {len(unsigned) - 1} more" if len(unsigned) > 1 else ""
+    raise BadInput(
+        f"--data: {len(unsigned)} of {rows} rows have gold that nobody signed ({first}{more}). Have them reviewed and "
+        "signed with clinhallu-gate sign-gold, or take them as they are with --allow-unsigned-gold."
+    )
 
 
 def _refuse_twins(datasets: Sequence[Dataset]) -> None:

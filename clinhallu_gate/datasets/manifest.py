@@ -19,6 +19,7 @@ from clinhallu_gate.datasets.period import day_of
 from clinhallu_gate.datasets.pictures import FolderPictures
 from clinhallu_gate.datasets.reading import RawRow, read_jsonl
 from clinhallu_gate.datasets.row import Row
+from clinhallu_gate.datasets.signed import GoldBeside
 from clinhallu_gate.datasets.study import Headers
 from clinhallu_gate.datasets.tables import read_csv, read_table
 from clinhallu_gate.errors import BadInput
@@ -109,7 +110,15 @@ def load_manifest(
     folder = folder or path.parent
     studies = FolderStudies(folder, intakes, options.max_images)
     choosing = Choosing(options.period, options.frozen)
-    assembly = Assembly(name, manifest_row, FolderPictures(folder), intakes, studies=studies, choosing=choosing)
+    assembly = Assembly(
+        name,
+        manifest_row,
+        FolderPictures(folder),
+        intakes,
+        studies=studies,
+        choosing=choosing,
+        beside=GoldBeside.of(path),
+    )
     part = assembly.make(_unpacked(read_manifest(path) if rows is None else rows, assembly), {name: str(path)})
     if not part.rows:
         raise BadInput(f"{path}: holds no row.")

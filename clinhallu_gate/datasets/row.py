@@ -84,6 +84,13 @@ class Row(Record):
     gold_visual_recognition: Text | None = Field(default=None, description="The same, flat: for tables.")
     gold_knowledge_recall: Text | None = None
     gold_reasoning: Text | None = None
+    report: Text | None = Field(
+        default=None,
+        description="The radiology report, for draft-gold alone: no examined model and no report shows it.",
+    )
+    report_file: Text | None = Field(
+        default=None, description="The same as a text file, relative to the manifest's folder."
+    )
     source_id: Identity | None = Field(default=None, description="Identity of the row, unique within the file.")
     id: Identity | None = Field(default=None, description="Another name for source_id.")
     original_index: Identity | None = Field(default=None, description="Identity of a row without source_id.")
@@ -135,6 +142,8 @@ def _text(stage: GoldStage | None) -> str | None:
     return stage.text if stage else None
 
 
+#: Fields that hold what no run keeps: gold is drafted from it, and nothing else.
+REPORTS: Final = ("report", "report_file")
 #: Fields that say what a row is about; each becomes a tag.
 TAGGED: Final = ("modality", "organ", "system", "body_system", "specialty", "task")
 #: What a row of the benchmark is read for; its rows may hold anything else.

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from clinhallu_gate.datasets.load import Dataset
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gate.metrics import VerdictOf
+from clinhallu_gate.private import kept
 from clinhallu_gate.protocol.spec import Protocol
 from clinhallu_gate.records import Reading, Unjudged, Verdict
 from clinhallu_gate.report.decision import DecisionDocument, load
@@ -77,12 +78,16 @@ def baseline_verdicts(run: Path) -> VerdictOf:
     return verdict_of
 
 
-def baseline_texts(run: Path) -> dict[str, dict[Reading, str]]:
-    """Return what the release in use wrote, by instance: its headline readings, as far as its run folder holds them."""
+def baseline_texts(run: Path, *, private: bool = False) -> dict[str, dict[Reading, str]]:
+    """Return what the release in use wrote, by instance: its headline readings, as far as it kept them.
+
+    With ``private`` what lies in its private folder counts as well: then this run shows it no further than its own.
+    """
+    file = kept(run, "results.parquet") if private else run / "results.parquet"
     columns = ["dataset", "id", "arm", "part", "repeat", "text"]
     wanted = {(str(reading.arm), str(reading.part), reading.repeat): reading for reading in HEADLINE_READINGS}
     found: dict[str, dict[Reading, str]] = {}
-    for batch in pq.ParquetFile(run / "results.parquet").iter_batches(columns=columns):
+    for batch in pq.ParquetFile(file).iter_batches(columns=columns):
         for row in batch.to_pylist():
             uid, arm, part, repeat = _key(row)
             reading = wanted.get((arm, part, repeat))

@@ -24,6 +24,7 @@ class RunOptions:
     until: str | None = None
     frozen: Path | None = None
     """List of the instances that are taken."""
+    allow_unsigned_gold: bool = False
     from_results: Path | None = None
     protocol: str = "standard"
     prompt_pack: Path | None = None

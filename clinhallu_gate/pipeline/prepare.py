@@ -144,8 +144,8 @@ class Prepared:
 
     @property
     def patient_data(self) -> bool:
-        """Whether any instance is of a patient."""
-        return any(instance.phi for instance in self.instances)
+        """Whether any instance of the data is of a patient, also if ``--limit`` leaves it out."""
+        return any(instance.phi for dataset in self.datasets for instance in dataset.instances)
 
     @property
     def detail(self) -> Detail:
@@ -204,6 +204,7 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
             tell=tell,
             named=named_groups(thresholds),
             max_images=entry.max_images or MAX_IMAGES,
+            allow_unsigned_gold=options.allow_unsigned_gold,
         ),
     )
     everything = [instance for dataset in datasets for instance in dataset.instances]

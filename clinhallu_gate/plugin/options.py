@@ -78,6 +78,11 @@ def _add_question(group: pytest.OptionGroup) -> None:
     group.addoption("--since", metavar="DATE", help="only studies of this day or later (study_date of the manifest)")
     group.addoption("--until", metavar="DATE", help="only studies of this day or earlier")
     group.addoption("--frozen", metavar="FILE", help="exactly the instances of a list that clinhallu-gate freeze wrote")
+    group.addoption(
+        "--allow-unsigned-gold",
+        action="store_true",
+        help="take gold that was drafted and not signed; the report says so",
+    )
     group.addoption("--limit", metavar="N", type=int, help="only the first N instances of the seeded random order")
     group.addoption("--repeats", metavar="K", type=int, default=1, help="traces per instance and arm (default 1)")
     group.addoption(
@@ -129,6 +134,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         since=option.since,
         until=option.until,
         frozen=_path("--frozen", option.frozen),
+        allow_unsigned_gold=option.allow_unsigned_gold,
         from_results=_path("--from-results", option.from_results),
         protocol=option.protocol,
         prompt_pack=_path("--prompt-pack", option.prompt_pack),

@@ -1,6 +1,7 @@
 """What a run's patients can show, in words: before anything is asked, in the report and in the summary."""
 
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Final
 
 from clinhallu_gate.planning.certify import Capability, Shown
@@ -44,7 +45,8 @@ def capability_lines(found: Capability, *, width: int = 120) -> list[str]:
     for name, wanted, each in zip(names, claims, found.gates, strict=True):
         row = f"  {name:<{first}}  {wanted:<{second}}  {can_be(each)}"
         lines += [row] if len(row) <= width else [f"  {name}  {wanted}", f"      {can_be(each)}"]
-    return [*lines, *(f"  {note}" for note in _notes(found))]
+    notes = (wrap(note, width - 2, break_on_hyphens=False) for note in _notes(found))
+    return [*lines, *(f"  {line}" for note in notes for line in note)]
 
 
 def claim(shown: Shown) -> str:
@@ -83,7 +85,7 @@ def _if_the_truth(shown: Shown) -> str:
     if truth >= 0.0:
         return f"if the true {_worse(shown)} is {_points(truth)} or less"
     better = "falls" if shown.metric in METRIC_STAGE else "rises"
-    more = f"; if nothing changed, with {plural(shown.needed, 'patient')}" if shown.needed is not None else ""
+    more = f"; if nothing changed, with some {plural(shown.needed, 'patient')}" if shown.needed is not None else ""
     return f"only if it truly {better} by {_points(-truth)} or more{more}"
 
 
@@ -94,7 +96,7 @@ def _too_few(shown: Shown) -> str:
         return f"{begin}, however good the model is"
     best = _percent_up(shown.limit) if shown.bound == "max" else f"{_percent_down(shown.limit)}"
     faultless = f"a faultless model shows at {'most' if shown.bound == 'max' else 'least'} {best}"
-    more = "" if shown.needed is None else f", and passes from {plural(shown.needed, 'patient')} on"
+    more = "" if shown.needed is None else f", and passes from some {plural(shown.needed, 'patient')} on"
     return f"{begin}: {faultless}{more}"
 
 
@@ -113,6 +115,10 @@ def _notes(found: Capability) -> Iterator[str]:
     yield f"{begin}{f'; {said}' if said else ''}. That all pass is less likely than each."
     if found.patients < FEW:
         yield f"Limits on fewer than {FEW} patients err more often than they say."
+    listed = sum(each.says == "list" for each in found.gates)
+    if listed:
+        gates = "1 gate speaks" if listed == 1 else f"{listed} gates speak"
+        yield f"target: benchmark: {gates} of this very list, not of patients like these. Take target: population."
     if found.by_bets:
         yield "Of all instances; gates that are decided early, by bets, need more (clinhallu-gate plan)."
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from pydicom import Dataset as Elements
+from pydicom.uid import UID
 
 from clinhallu_gate.datasets.dataset import Identifier
 from clinhallu_gate.datasets.dicom.drawing import NotDrawable, frames_of, read
@@ -13,6 +14,8 @@ from clinhallu_gate.datasets.dicom.identifiers import identifiers_of
 from clinhallu_gate.datasets.entries import Unusable
 
 _AXES: Final = 3
+_IMAGE: Final = "Image Storage"
+"""In the names of all SOP classes of images (PS3.4 B.5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def read_header(path: Path) -> Header:
     """Read a file's header, within ``quiet()``. Raises ``Unusable`` for what is no DICOM, or malformed."""
     try:
         return _header(path, read(path))
-    except NotDrawable as error:
+    except (NotDrawable, Unusable) as error:
         raise Unusable(str(error)) from None
     except Exception:  # noqa: BLE001 - pydicom converts values when asked, and raises a dozen types for bad ones
         raise Unusable("has a malformed header") from None
@@ -81,9 +84,12 @@ def _text(elements: Elements, name: str) -> str:
 
 
 def _frames(elements: Elements) -> int:
-    if "Rows" not in elements:
-        return 0
-    return frames_of(elements)
+    """Count the images. Raises ``Unusable`` for a file that should have one: it was cut off, most likely."""
+    if "Rows" in elements:
+        return frames_of(elements)
+    if _IMAGE in UID(_text(elements, "SOPClassUID")).name or not _text(elements, "SOPInstanceUID"):
+        raise Unusable("is cut off, or holds neither an image nor another object")
+    return 0
 
 
 def _number(elements: Elements) -> int | None:

@@ -1,6 +1,8 @@
 """Reads DICOM files: headers at once, pixels when they are asked for."""
 
 import io
+import os
+import stat
 import zlib
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -40,8 +42,8 @@ def read(path: Path) -> Dataset:
         NotDrawable: What is no DICOM, malformed, too large, or cannot be opened.
     """
     try:
+        _refuse_unfit(path.stat())
         with quiet(), path.open("rb") as file:
-            _refuse_large(path.stat().st_size)
             return _read(path, file)
     except OSError as error:
         raise NotDrawable(f"cannot be read: {error.strerror or type(error).__name__}") from None
@@ -53,9 +55,12 @@ def read(path: Path) -> Dataset:
         raise NotDrawable("is a malformed DICOM file") from None
 
 
-def _refuse_large(size: int) -> None:
-    if size > MAX_BYTES:
-        raise NotDrawable(f"has {size / 2**20:.0f} MiB. Valid: at most {MAX_BYTES / 2**20:.0f}")
+def _refuse_unfit(found: os.stat_result) -> None:
+    """Refuse what is no file (a pipe would never end) or too large."""
+    if not stat.S_ISREG(found.st_mode):
+        raise NotDrawable("is not a file")
+    if found.st_size > MAX_BYTES:
+        raise NotDrawable(f"has {found.st_size / 2**20:.0f} MiB. Valid: at most {MAX_BYTES / 2**20:.0f}")
 
 
 def _read(path: Path, file: BinaryIO) -> Dataset:

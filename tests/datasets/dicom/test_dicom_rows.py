@@ -12,6 +12,7 @@ import pytest
 from data_files import ROW, manifest, only, pixels, png, troubles
 from dicom_studies import ASKED, save, uid
 from pydicom.dataset import Dataset as Elements
+from pydicom.uid import BasicTextSRStorage
 
 from clinhallu_gate.datasets.dataset import Dataset, Identifier
 from clinhallu_gate.datasets.load import DataOptions, load_data
@@ -70,7 +71,7 @@ def test_what_was_drawn_is_not_drawn_again(
     first = _load(tmp_path, options, *rows)
     assert first.drawn[0].steps == ("rescaled to HU",)
     with monkeypatch.context() as patched:
-        patched.delattr("clinhallu_gate.datasets.dicom.taking.draw_all")
+        patched.setattr("clinhallu_gate.datasets.dicom.taking.draw_all", lambda _: iter(()))
         assert _load(tmp_path, options, *rows) == first
     assert _load(tmp_path, options, {**rows[0], "window": "lung"}).sha256 != first.sha256
     notes = tmp_path / "cache" / "checked.jsonl"
@@ -92,39 +93,6 @@ def test_facts_of_the_study_become_tags(tmp_path: Path, options: DataOptions) ->
         (*FACTS[1:], "modality:angio_ct"),
     ]
     assert {i.stratum for i in dataset.instances} == {"mine"}
-
-
-@pytest.mark.parametrize(
-    ("said", "tag"),
-    [
-        ({"Modality": "JANE DOE"}, "modality:other"),
-        ({"BodyPartExamined": "Jane's knee"}, "body_part:other"),
-        ({"BodyPartExamined": "THORAX"}, "body_part:chest"),
-        ({"BodyPartExamined": "C-SPINE"}, "body_part:cspine"),
-        ({"Manufacturer": "Doe & Sons"}, "manufacturer:other"),
-        ({"Manufacturer": "SIEMENS Healthineers"}, "manufacturer:siemens"),
-        ({"Manufacturer": "Geiger"}, "manufacturer:other"),
-        ({"PatientAge": "089Y"}, "age:80-89"),
-        ({"PatientAge": "104Y"}, "age:90+"),
-        ({"PatientAge": "018M"}, "age:0-9"),
-        ({"PatientAge": "003D"}, "age:0-9"),
-        ({"PatientBirthDate": "19300102", "StudyDate": "20200101"}, "age:80-89"),
-        ({"PatientBirthDate": "19300101", "StudyDate": "20200101"}, "age:90+"),
-        ({"PatientBirthDate": "1930", "StudyDate": "20200101"}, None),
-        ({"PatientBirthDate": "20210101", "StudyDate": "20200101"}, None),
-        ({"PatientSex": "JANE"}, None),
-        ({"PatientSex": "o"}, "sex:o"),
-        ({"Modality": None}, None),
-    ],
-)
-def test_tags_are_words_of_a_list(
-    said: dict[str, str | None], tag: str | None, tmp_path: Path, options: DataOptions
-) -> None:
-    """Free text is ``other``, ages are bands of ten years and 90+ one of them; what is not said is no tag."""
-    save(tmp_path / "a.dcm", **said)
-    tags = only(manifest(tmp_path, [{**ASKED, "images": ["a.dcm"]}], images={}), options).tags
-    kind = {"Modality": "modality", "PatientSex": "sex"}.get(next(iter(said)), (tag or "age:").partition(":")[0])
-    assert [found for found in tags if found.startswith(f"{kind}:")] == ([tag] if tag else [])
 
 
 def test_a_stratum_may_name_facts(tmp_path: Path, options: DataOptions) -> None:
@@ -291,6 +259,7 @@ def test_a_film_gives_as_many_images_as_the_model_takes(tmp_path: Path, options:
         ({"window": "no-such"}, "images[0]: 'film.dcm' (frame 1) has no window of the name asked for"),
         ({"images": ["zero.dcm"]}, "images[0]: 'zero.dcm' has NumberOfFrames 0. Valid: 1 to "),
         ({"images": ["report.dcm"]}, "images[0]: 'report.dcm' holds no image"),
+        ({"images": ["rowless.dcm"]}, "images[0]: 'rowless.dcm' is cut off, or holds neither an image nor "),
         ({"images": ["text.dcm"]}, "images[0]: 'text.dcm' is not a DICOM file"),
         ({"images": ["cut.dcm"]}, "images[0]: 'cut.dcm' "),
         ({"images": ["bad.dcm"]}, "images[0]: 'bad.dcm' has a malformed header"),
@@ -306,7 +275,8 @@ def test_what_cannot_be_drawn_is_one_problem(
     data = tmp_path / "data"
     film = save(data / "film.dcm", NumberOfFrames=4)
     save(data / "zero.dcm", NumberOfFrames=0)
-    save(data / "report.dcm", Rows=None, Columns=None, PixelData=None)
+    save(data / "report.dcm", SOPClassUID=BasicTextSRStorage, Rows=None, Columns=None, PixelData=None)
+    save(data / "rowless.dcm", Rows=None)
     bad = save(data / "bad.dcm", number=123456)
     bad.write_bytes(bad.read_bytes().replace(b"123456", b"1x3-56"))
     (data / "text.dcm").write_text("Featherstonehaugh")
