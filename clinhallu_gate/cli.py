@@ -159,6 +159,15 @@ def _add_freeze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-bad-rows", type=int, default=0, metavar="N", help="leave out up to N rows that cannot be used"
     )
+    parser.add_argument(
+        "--private-cache",
+        type=Path,
+        metavar="DIR",
+        help="keep what a DICOMweb server sends, and patients' images, here",
+    )
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="HOST", help="ask a DICOMweb server of this host, too"
+    )
     parser.set_defaults(command=_freeze)
 
 
@@ -279,6 +288,8 @@ def _freeze(arguments: argparse.Namespace) -> str:
         period=Period.read(arguments.since, arguments.until),
         data_root=arguments.data_root,
         allow_bad_rows=arguments.allow_bad_rows,
+        private_cache=arguments.private_cache,
+        allow_hosts=tuple(arguments.allow_host),
     ).line
 
 
