@@ -125,7 +125,8 @@ def write_folder(run: Run) -> ReportView:
 
 def revoke(run: Run, found: ScanResult) -> ReportView:
     """Write the folder of a run anew of which something was found where it may be shared: it decides nothing."""
-    run.withhold(found)
+    before = run.scanned or ScanResult(values=found.values)
+    run.withhold(before.with_hits(found.hits, files=found.files))
     with for_owner_alone(wanted=run.prepared.patient_data):
         view = _write_documents(run)
         _finish(run)
