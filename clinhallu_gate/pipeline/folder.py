@@ -255,6 +255,7 @@ def _notes(prepared: Prepared) -> list[str]:
     return [
         *notes,
         *_notes_on_detail(prepared),
+        *_notes_on_preflight(prepared),
         *_notes_on_hosts(prepared),
         *_notes_on_selection(prepared),
         *_notes_on_rows(prepared),
