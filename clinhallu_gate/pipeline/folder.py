@@ -322,6 +322,7 @@ def _notes(prepared: Prepared) -> list[str]:
         *notes,
         *_notes_on_target(prepared),
         *_notes_on_detail(prepared),
+        *_notes_on_preflight(prepared),
         *_notes_on_hosts(prepared),
         *_notes_on_selection(prepared),
         *_notes_on_rows(prepared),
