@@ -129,10 +129,16 @@ def _said(metric: Metric, way: str) -> str:
     return f"{_DOES[metric]} {way} here than on the public data" if way else "no difference is shown"
 
 
+def _short(way: str) -> str:
+    return f"{way} here" if way else "not shown"
+
+
 def _sentence(here: Rates, there: Rates, both: Sequence[Metric]) -> str:
     ways = {metric: _way(metric, here.rates[metric], there.rates[metric]) for metric in both}
-    said = [_said(metric, way) for metric, way in ways.items() if way]
-    return f"The model {', '.join(said)}." if said else "No rate is shown to differ from that on the public data."
+    said = [f"{_DOES[metric]} {way}" for metric, way in ways.items() if way]
+    if not said:
+        return "No rate is shown to differ from that on the public data."
+    return f"Here the model {' and '.join(said)} than on the public data."
 
 
 def _row(metric: Metric, here: Rate, there: Rate) -> TableRow:
@@ -143,18 +149,16 @@ def _row(metric: Metric, here: Rate, there: Rate) -> TableRow:
     if not (here.few or there.few):
         apart = f"{points(found.estimate)} ({apart})"
     title = METRIC_TITLE[metric]
-    return TableRow(
-        cells=(f"{title[:1].upper()}{title[1:]}", _cell(here), _cell(there), apart, _said(metric, way)), tone=tone
-    )
+    return TableRow(cells=(f"{title[:1].upper()}{title[1:]}", _cell(here), _cell(there), apart, _short(way)), tone=tone)
 
 
 def _cell(rate: Rate) -> str:
     interval = between(rate.low, rate.high)
     if rate.few or rate.estimate is None:
         return f"uncertain: {rate.clusters:,} patients or images, {interval}"
-    return f"{percent(rate.estimate)} ({interval}; n {rate.n:,})"
+    return f"{percent(rate.estimate)} ({interval})"
 
 
 def _line(metric: Metric, here: Rate, there: Rate) -> str:
-    cells = _row(metric, here, there).cells
-    return f"{cells[0].lower()}: {cells[1]}, public {cells[2]}: {cells[4]}"
+    title, local, public, *_ = _row(metric, here, there).cells
+    return f"{title.lower()}: {local}, public {public}: {_said(metric, _way(metric, here, there))}"

@@ -33,17 +33,17 @@ def test_a_worse_rate_is_said_in_words() -> None:
     """The camera is worse here, answers too; where the interval holds zero, no difference is shown."""
     table = public_table(local(planted_run(BAD)), rates(planted_run(GOOD)), unit=Unit.INSTANCE, repeats=1)
     assert table is not None
-    assert "The model reads images worse here than on the public data, answers worse here than" in table.sentence
+    assert table.sentence.startswith("Here the model reads images worse and answers worse than on the public data.")
     said = {row.cells[0]: row for row in table.rows}
     assert said["Visual hallucination rate"].tone == "bad"
     assert said["Visual hallucination rate"].cells[1].startswith("62.5 % (")
     assert said["Visual hallucination rate"].cells[2].startswith("20.8 % (")
     assert said["Visual hallucination rate"].cells[3].startswith("+41.7 points (")
-    assert said["Answer accuracy"].cells[4] == "answers worse here than on the public data"
-    assert said["Knowledge hallucination rate"].cells[4] == "no difference is shown"
+    assert said["Answer accuracy"].cells[4] == "worse here"
+    assert said["Knowledge hallucination rate"].cells[4] == "not shown"
     better = public_table(local(planted_run(GOOD)), rates(planted_run(BAD)), unit=Unit.INSTANCE, repeats=1)
     assert better is not None
-    assert "answers better here" in better.sentence
+    assert "answers better than" in better.sentence
     assert better.lines[0].endswith("reads images better here than on the public data")
 
 
