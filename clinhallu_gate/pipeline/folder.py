@@ -288,6 +288,7 @@ def _context(run: Run) -> RunContext:
         not_selected=tuple(spec.id for spec in prepared.gates if spec.blocking and spec.id not in selected),
         detail=prepared.detail,
         capability=run.capability,
+        public=prepared.public,
         failure=run.failure or None,
         recorded=prepared.recorded is not None,
     )
