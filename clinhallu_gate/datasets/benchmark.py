@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from clinhallu_gate.datasets.assemble import Assembly, Intakes, Part
+from clinhallu_gate.datasets.assemble import Assembly, Part
 from clinhallu_gate.datasets.check import benchmark_row
 from clinhallu_gate.datasets.gold import Gold, stray_trouble
+from clinhallu_gate.datasets.intake import Intakes
 from clinhallu_gate.datasets.places import FolderPlace, HubPlace, Place
 from clinhallu_gate.datasets.problems import Problem
 from clinhallu_gate.datasets.released import SETS

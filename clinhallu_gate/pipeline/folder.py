@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from clinhallu_gate.deidentification.wording import preflight_note
 from clinhallu_gate.egress import host_of, is_here
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.judge.agreement import agreement
 from clinhallu_gate.judge.families import same_family
 from clinhallu_gate.judge.review import NoSample, ReviewSample
 from clinhallu_gate.pipeline.asked import Asked
+from clinhallu_gate.pipeline.drawn import write_drawn
+from clinhallu_gate.pipeline.flips import FLIPS_FILE, count_flips, has_flips, write_flips
+from clinhallu_gate.pipeline.gold_use import alarms, gold_counts, notes_on_gold, write_signatures
 from clinhallu_gate.pipeline.known import known_of, scan_folder
 from clinhallu_gate.pipeline.manifest import Manifest, machine, manifest_of, versions
 from clinhallu_gate.pipeline.placing import placement_of
@@ -27,6 +30,8 @@ from clinhallu_gate.records import Instance, Judged, Reading, Verdict
 from clinhallu_gate.report import decision
 from clinhallu_gate.report.cases import case_views
 from clinhallu_gate.report.context import DataSource, RunContext
+from clinhallu_gate.report.figures import plural
+from clinhallu_gate.report.gold import ungated
 from clinhallu_gate.report.html import write_report
 from clinhallu_gate.report.model import ReportView
 from clinhallu_gate.report.noise import noise_of
@@ -38,7 +43,8 @@ from clinhallu_gate.scan.kept import write_identifiers
 from clinhallu_gate.scan.values import identifiers_of
 from clinhallu_gate.scoring import paper_scoring, strict_scoring
 from clinhallu_gate.tree.evidence import INSTANCES_FILE, TRACES_FILE, About, about_tree, write_evidence
-from clinhallu_gate.vocabulary import Detail
+from clinhallu_gate.tree.parquet import write_parquet
+from clinhallu_gate.vocabulary import Detail, Target
 
 RESULTS_FILE: Final = "results.parquet"
 IDS_FILE: Final = "ids.csv"
@@ -75,6 +81,8 @@ def begin_folder(prepared: Prepared) -> None:
         with for_owner_alone(wanted=prepared.patient_data):
             _write_manifest(folder, manifest_of(prepared, started=utc_now()))
             _write_aliases(prepared)
+            write_drawn(prepared.kept_dir, prepared.datasets)
+            write_signatures(prepared)
     except OSError as error:
         raise BadInput(f"--run-dir: {folder} cannot be written: {error.strerror or error}.") from None
 
@@ -152,8 +160,10 @@ def _write_kept(run: Run) -> None:
         (private_folder(prepared.run_dir) / name).unlink(missing_ok=True)
     rows = {dataset.name: dataset.rows for dataset in prepared.datasets if dataset.rows}
     write_evidence(folder, run.results, rows, _about(prepared))
+    if prepared.confidential:
+        write_flips(run)
     if prepared.detail is not Detail.FULL:
-        pq.write_table(results_table(run.results), folder / RESULTS_FILE)
+        write_results(folder, run.results)
     if run.failure != run.failure_in_full:
         (folder / FAILURE_FILE).write_text(f"{run.failure_in_full}\n", "utf-8")
 
@@ -163,7 +173,7 @@ def _write_documents(run: Run) -> ReportView:
     folder, results = run.prepared.run_dir, run.told
     decided, context = decision_of(run, results), _context(run)
     view = report_view(decided, results, context, run.pictures)
-    pq.write_table(results_table(results), folder / RESULTS_FILE)
+    write_results(folder, results)
     write_report(folder, view, case_views(results, run.pictures))
     if run.prepared.confidential and context.detail is Detail.FULL:
         view = report_view(decided, run.shown, context.model_copy(update={"detail": Detail.REDACTED}))
@@ -215,7 +225,13 @@ def _beside(run: Run, results: Results) -> decision.Beside:
     agreed = agreement(labels.labels, results.verdict) if labels and labels.labels else None
     stopped, repeats = _stopped(run), run.prepared.options.repeats
     if run.failure or not run.selected:
-        return decision.Beside(examination=examination, agreement=agreed, early_stop=stopped, repeats=repeats)
+        return decision.Beside(
+            examination=examination,
+            agreement=agreed,
+            early_stop=stopped,
+            repeats=repeats,
+            gold=gold_counts(run.prepared),
+        )
     return decision.Beside(
         scorings={} if run.skipped else _scorings(results),
         repeats=repeats,
@@ -225,6 +241,7 @@ def _beside(run: Run, results: Results) -> decision.Beside:
         examination=examination,
         agreement=agreed,
         placement=placement_of(run.prepared, results),
+        gold=gold_counts(run.prepared),
     )
 
 
@@ -257,14 +274,30 @@ def _context(run: Run) -> RunContext:
         blocking_gates=prepared.rules.blocking_gates,
         calls_made=run.tally.made,
         calls_from_store=run.tally.from_store,
-        notes=(*_notes_on_stop(run), *_notes_on_labels(run), *_notes(prepared), *_notes_on_scan(run)),
+        alarms=alarms(prepared),
+        notes=(
+            *_notes_on_gold(run),
+            *_notes_on_stop(run),
+            *_notes_on_labels(run),
+            *_notes_on_flips(run),
+            *_notes(prepared),
+            *_notes_on_scan(run),
+        ),
         rationale={spec.id: spec.rationale for spec in prepared.gates if spec.rationale},
         partial=not prepared.complete,
         not_selected=tuple(spec.id for spec in prepared.gates if spec.blocking and spec.id not in selected),
         detail=prepared.detail,
+        capability=run.capability,
+        public=prepared.public,
         failure=run.failure or None,
         recorded=prepared.recorded is not None,
     )
+
+
+def _notes_on_gold(run: Run) -> Iterator[str]:
+    """Say what could not be gated for want of gold, and whose word the rest is."""
+    yield from ungated(run.prepared.instances, run.gates, run.prepared.protocol.arms)
+    yield from notes_on_gold(run.prepared)
 
 
 def _notes(prepared: Prepared) -> list[str]:
@@ -288,11 +321,22 @@ def _notes(prepared: Prepared) -> list[str]:
         notes.append(f"this model was held against these data before: {many} {last}")
     return [
         *notes,
+        *_notes_on_target(prepared),
         *_notes_on_detail(prepared),
+        *_notes_on_preflight(prepared),
         *_notes_on_hosts(prepared),
+        *_notes_on_selection(prepared),
         *_notes_on_rows(prepared),
         *_notes_on_judge(prepared),
     ]
+
+
+def _notes_on_target(prepared: Prepared) -> Iterator[str]:
+    """Say loudly that a gate decides of a list where patients are meant."""
+    listed = sum(gate.blocking and gate.target is Target.BENCHMARK for gate in prepared.gates)
+    if prepared.patient_data and listed:
+        gates = "1 blocking gate speaks" if listed == 1 else f"{listed} blocking gates speak"
+        yield f"target: benchmark: {gates} of this very list, not of patients like these (target: population)"
 
 
 def _notes_on_detail(prepared: Prepared) -> Iterator[str]:
@@ -318,6 +362,11 @@ def _notes_on_hosts(prepared: Prepared) -> Iterator[str]:
     elsewhere = ", ".join(dict.fromkeys(str(host) for host in hosts if not is_here(host)))
     if elsewhere:
         yield f"--allow-host: questions and images of patients were sent to another machine: {elsewhere}"
+
+
+def _notes_on_preflight(prepared: Prepared) -> Iterator[str]:
+    if prepared.preflight is not None:
+        yield preflight_note(prepared.preflight)
 
 
 def _notes_on_stop(run: Run) -> Iterator[str]:
@@ -349,6 +398,14 @@ def _why_no_sooner(run: Run) -> str:
     )
 
 
+def _notes_on_flips(run: Run) -> Iterator[str]:
+    """Say where a clinician finds the patients of whom something changed."""
+    if has_flips(run):
+        where = run.prepared.options.short(run.prepared.kept_dir / FLIPS_FILE)
+        count = plural(count_flips(run), "verdict")
+        yield f"{count} changed against the release in use: {where} lists them with the site's own ids and both texts"
+
+
 def _notes_on_labels(run: Run) -> Iterator[str]:
     """Say of which rates labels are a random sample, and why they adjust no other."""
     samples = [found for found in run.reviews.values() if isinstance(found, ReviewSample)]
@@ -360,8 +417,26 @@ def _notes_on_labels(run: Run) -> Iterator[str]:
     yield from (f"--labels adjust no rate, they tell of agreement alone: {reason}" for reason in sorted(lacking))
 
 
+def _notes_on_selection(prepared: Prepared) -> Iterator[str]:
+    """Say what was taken of the data on purpose; of no row is told which day it is of."""
+    chosen = [dataset.selected for dataset in prepared.datasets if dataset.selected is not None]
+    rows, taken = sum(each.rows for each in chosen), sum(len(dataset.instances) for dataset in prepared.datasets)
+    if prepared.period is not None:
+        outside = sum(each.outside for each in chosen)
+        yield f"{prepared.period}, by study date: {outside:,} of {rows:,} rows are of other days"
+    if prepared.frozen is not None:
+        counts = {
+            "new rows left out": sum(each.unlisted for each in chosen),
+            "gone": sum(each.gone for each in chosen),
+            "changed and left out": sum(each.changed for each in chosen),
+        }
+        said = "".join(f", {count:,} {what}" for what, count in counts.items() if count)
+        yield f"--frozen {prepared.frozen.file}: {taken:,} instances as they were frozen{said}"
+
+
 def _notes_on_rows(prepared: Prepared) -> Iterator[str]:
-    """Name the rows that were left out; the manifest names all of them."""
+    """Say what was noted while data were loaded, and name the rows that were left out; the manifest names all."""
+    yield from (f"{dataset.name}: {note}" for dataset in prepared.datasets for note in dataset.notes)
     problems = [problem for dataset in prepared.datasets for problem in dataset.left_out]
     for problem in problems[:_NAMED]:
         yield f"left out: {problem}"
@@ -404,9 +479,9 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
     (folder / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n", "utf-8")
 
 
-def results_table(results: Results) -> pa.Table:
-    """Return every verdict that was sought as a table; latency and tokens are those of the arm's one call."""
-    return pa.Table.from_pylist([_row(results, *row) for row in results.rows()], schema=SCHEMA)
+def write_results(folder: Path, results: Results) -> None:
+    """Write every verdict that was sought as a table; latency and tokens are those of the arm's one call."""
+    write_parquet(folder / RESULTS_FILE, SCHEMA, (_row(results, *row) for row in results.rows()))
 
 
 def _row(results: Results, instance: Instance, reading: Reading, verdict: Verdict) -> Mapping[str, Any]:

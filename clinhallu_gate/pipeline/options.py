@@ -19,18 +19,28 @@ class RunOptions:
     data: tuple[str, ...] = ()
     data_root: Path | None = None
     allow_bad_rows: int = 0
+    since: str | None = None
+    """First day of the studies that are taken, as given."""
+    until: str | None = None
+    frozen: Path | None = None
+    """List of the instances that are taken."""
+    allow_unsigned_gold: bool = False
     from_results: Path | None = None
     protocol: str = "standard"
     prompt_pack: Path | None = None
     labels: Path | None = None
     thresholds: Path | None = None
     baseline: Path | None = None
+    public_run: Path | None = None
+    """A finished run of the same model on public data."""
     limit: int | None = None
     repeats: int = 1
     """Traces per instance and arm."""
     no_early_stop: bool = False
     """Ask every instance, whatever the thresholds file says."""
     run_dir: Path | None = None
+    private_cache: Path | None = None
+    """Where images of patients, and studies from an archive, are kept for several runs; None: in ``RUN.private``."""
     store: Path | None = None
     fresh: bool = False
     concurrency: int | None = None
@@ -47,6 +57,8 @@ class RunOptions:
     """Flags of the hosted servers that the command line sets, such as ``--tensor-parallel-size``."""
     no_decision: bool = False
     report_detail: str | None = None
+    preflight: str = "headers"
+    """How closely patients' files are looked at before anything runs."""
     root: Path = Path()
     """Where relative names of the model's defaults and the ``reports`` folder lie."""
     command: str = ""

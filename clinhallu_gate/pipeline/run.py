@@ -25,11 +25,13 @@ from clinhallu_gate.pipeline.hosts import Hosts, Listeners
 from clinhallu_gate.pipeline.plan import Plan
 from clinhallu_gate.pipeline.prepare import Prepared
 from clinhallu_gate.pipeline.stopping import Stopping
+from clinhallu_gate.planning.certify import Capability, capability
 from clinhallu_gate.records import Reading
 from clinhallu_gate.redaction import redacted
 from clinhallu_gate.report.pictures import ASSETS, PICTURES, Pictures
 from clinhallu_gate.results import Results
 from clinhallu_gate.scan import KnownValues, ScanResult
+from clinhallu_gate.shelf import Shelf
 from clinhallu_gate.unquoted import place_of
 from clinhallu_gate.vocabulary import Decision, Detail
 
@@ -77,6 +79,8 @@ class Run:
     """Verdicts that were not needed."""
     reviews: Mapping[Reading, Review] = field(default_factory=dict)
     """By reading, the random sample of this run that people labelled, or why their labels are none."""
+    capability: Capability | None = field(init=False)
+    """What its patients can show, as was known before anything was asked; None of data without any."""
     selected: tuple[GateSpec, ...] = ()
     gates: tuple[GateResult, ...] = ()
     failure: str = ""
@@ -88,11 +92,17 @@ class Run:
     """What a search for patients' names and ids in the run's documents came to; None before it, and of other data."""
     started: str = ""
     finished: str = ""
+    _without_texts: Results | None = None
 
     def __post_init__(self) -> None:
         recorded = self.prepared.recorded
-        self.results = recorded.results if recorded is not None else Results(self.prepared.instances)
+        self.results = (
+            recorded.results
+            if recorded is not None
+            else Results(self.prepared.instances, Shelf(self.prepared.kept_dir))
+        )
         self.hosts = hosts_of(self.prepared)
+        self.capability = capability_of(self.prepared)
         self.pictures = Pictures(self.prepared.run_dir / ASSETS / PICTURES, for_owner_alone=self.prepared.patient_data)
 
     # --- evaluate --------------------------------------------------------------------------------------------------
@@ -150,7 +160,7 @@ class Run:
         baseline_of, folder = self.prepared.baseline_of, self.prepared.options.baseline
         if baseline_of is None or folder is None:
             return
-        texts = baseline_texts(folder)
+        texts = baseline_texts(folder, private=self.prepared.confidential)
         for uid, found in self.results.found.items():
             found.baseline.update({reading: baseline_of(uid, reading) for reading in found.verdicts})
             found.baseline_texts = texts.get(uid, {})
@@ -215,12 +225,19 @@ class Run:
     @property
     def told(self) -> Results:
         """What was found as the run's documents may show it."""
-        return self.results if self.prepared.detail is Detail.FULL else redacted(self.results)
+        return self.results if self.prepared.detail is Detail.FULL else self._redacted()
 
     @property
     def shown(self) -> Results:
         """What was found as terminal, test reports and summary may show it."""
-        return redacted(self.results) if self.prepared.confidential else self.results
+        return self._redacted() if self.prepared.confidential else self.results
+
+    def _redacted(self) -> Results:
+        """Return the results without a text, made once, as nothing is found after an evaluation."""
+        if not self.finished:
+            return redacted(self.results)
+        self._without_texts = self._without_texts or redacted(self.results)
+        return self._without_texts
 
     @property
     def release(self) -> Release:
@@ -238,6 +255,19 @@ class Run:
         """Stop what the run hosts, and what draws its pictures."""
         self.hosts.stop()
         self.pictures.close()
+
+
+def capability_of(prepared: Prepared) -> Capability | None:
+    """Return what the patients of a run can show; None of data without any."""
+    if not prepared.patient_data:
+        return None
+    return capability(
+        prepared.gates,
+        prepared.instances,
+        alpha=prepared.rules.alpha,
+        baseline=prepared.baseline_of is not None,
+        by_bets=prepared.early_stop,
+    )
 
 
 def hosts_of(prepared: Prepared) -> Hosts:

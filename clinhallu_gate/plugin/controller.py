@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 
 from clinhallu_gate.config.thresholds import GateSpec
+from clinhallu_gate.deidentification.findings import Preflight
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gate.release import EXIT_FAIL, EXIT_NO_DECISION, EXIT_NOT_COMPLETED
 from clinhallu_gate.hosting.endpoint import root_url
@@ -20,14 +21,15 @@ from clinhallu_gate.pipeline.hosts import Hosts
 from clinhallu_gate.pipeline.known import known_of_data, scan_beside
 from clinhallu_gate.pipeline.plan import make_plan
 from clinhallu_gate.pipeline.prepare import Prepared, prepare
-from clinhallu_gate.pipeline.run import Run, hosts_of
+from clinhallu_gate.pipeline.run import Run, capability_of, hosts_of
+from clinhallu_gate.planning.certify import Capability
 from clinhallu_gate.plugin.approved import Approving, demand_approvable
 from clinhallu_gate.plugin.confined import confined, quoting_nobody
 from clinhallu_gate.plugin.exchange import NO_SERVER, NOTHING, Exchange, Selection, ServerAddress
 from clinhallu_gate.plugin.options import is_asked, run_options
-from clinhallu_gate.plugin.progress import Progress
+from clinhallu_gate.plugin.progress import Progress, teller
 from clinhallu_gate.plugin.sharing import Heard, listen, written_beside
-from clinhallu_gate.plugin.terminal import write_summary
+from clinhallu_gate.plugin.terminal import write_capability, write_preflight, write_summary
 from clinhallu_gate.plugin.view import RunView
 from clinhallu_gate.private import make_private
 from clinhallu_gate.records import Instance
@@ -85,7 +87,8 @@ class ControllerState:
             return
         options = run_options(self._config)
         with quoting_nobody(wanted=not is_public(options)):
-            self.prepared = prepare(options, look_only=self._config.option.collectonly)
+            collect_only = self._config.option.collectonly
+            self.prepared = prepare(options, look_only=collect_only, tell=teller(self._config))
         if self.prepared.patient_data:
             self._confined.enter_context(confined())
 
@@ -117,6 +120,8 @@ class ControllerState:
         if self.prepared is not None:
             _demand_tests(selection)
             self._demand_approvable(selection, self.prepared)
+            if self._config.option.collectonly:
+                self._say_capability(capability_of(self.prepared))
 
     def _demand_approvable(self, selection: Selection, prepared: Prepared) -> None:
         if selection.approved and not self._config.option.collectonly:
@@ -163,6 +168,8 @@ class ControllerState:
             plan = make_plan(prepared.protocol, prepared.frame, gates, selection.wanted, repeats=repeats)
             begin_folder(prepared)
             self.run = Run(prepared)
+            self._say_preflight(prepared.preflight)
+            self._say_capability(self.run.capability)
             with progress.shown():
                 self.run.evaluate(plan, gates, examine=bool(gates) or selection.judge, emit=progress.heard)
             self.shown = write_folder(self.run)
@@ -171,6 +178,16 @@ class ControllerState:
             pytest.exit(f"the evaluation could not be completed: {self.run.failure}", returncode=EXIT_NOT_COMPLETED)
         if self.has_workers:
             self.exchange.write_results(self.view)
+
+    def _say_preflight(self, found: Preflight | None) -> None:
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if found is not None and reporter is not None and self._config.option.verbose >= 0:
+            write_preflight(reporter, found)
+
+    def _say_capability(self, found: Capability | None) -> None:
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if found is not None and reporter is not None and self._config.option.verbose >= 0:
+            write_capability(reporter, found)
 
     def _say_now(self, shown: ReportView) -> None:
         """Write the summary at once: pytest asks for none where it exits with a status of ours."""

@@ -16,7 +16,7 @@ _MOST_GATES: Final = 100
 
 def summary_markdown(view: ReportView) -> str:
     """Return the summary; no text of a model or of data can become markup."""
-    parts = (_head, _budget, _gates, _recovery, _tables, _lacks, _foot)
+    parts = (_head, _budget, _gates, _capability, _recovery, _tables, _lacks, _foot)
     return "\n".join(line for part in parts for line in part(view)) + "\n"
 
 
@@ -39,6 +39,9 @@ def code(text: str) -> str:
 def _head(view: ReportView) -> Iterator[str]:
     yield f"## {view.headline.word}: {escaped(view.model)}"
     yield ""
+    for alarm in view.alarms:
+        yield f"> **{escaped(alarm)}**"
+        yield ""
     yield escaped(view.headline.sentence)
     yield ""
     about = (view.data, f"judge {view.judge}", f"protocol {view.protocol}", view.against)
@@ -86,6 +89,21 @@ def _row(gate: GateView, *, measured: bool) -> str:
     figures = f"{gate.estimate or '-'} | {gate.interval or '-'} | {gate.threshold}"
     unjudged = f" ({gate.unjudged} unjudged)" if gate.unjudged else ""
     return f"| {code(gate.id)} | {word} | {figures} | {gate.seen or gate.n}{unjudged} |"
+
+
+def _capability(view: ReportView) -> Iterator[str]:
+    table = view.capability
+    if table is None:
+        return
+    yield f"**{escaped(table.title)}.** {escaped(table.sentence)}"
+    yield ""
+    for row in table.rows[:_MOST_GATES]:
+        gate, wanted, can_be, *_ = row.cells
+        yield f"- {escaped(f'{gate}, {wanted}: {can_be}')}"
+    yield ""
+    for note in table.notes:
+        yield escaped(note)
+        yield ""
 
 
 def _recovery(view: ReportView) -> Iterator[str]:

@@ -6,6 +6,7 @@ from clinhallu_gate.gate.estimate import Figures
 from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.report.advice import next_steps
 from clinhallu_gate.report.breakdown import breakdown_view
+from clinhallu_gate.report.capability import capability_table
 from clinhallu_gate.report.cases import Draws, cases
 from clinhallu_gate.report.completeness import completeness
 from clinhallu_gate.report.context import RunContext
@@ -41,15 +42,17 @@ def report_view(
         data=", ".join(f"{one_line(d.name)} ({plural(d.instances, 'instance')})" for d in context.data),
         against=_against(decision),
         finished=one_line(context.finished),
+        alarms=tuple(one_line(alarm) for alarm in context.alarms),
         notes=tuple(one_line(note, limit=800) for note in context.notes),
         patient_data=context.detail is Detail.FULL and any(instance.phi for instance in results.instances),
         budget=budget_view(decision) if done else None,
         gates=tuple(gate_view(gate, context) for gate in decision.gates),
+        capability=None if context.capability is None else capability_table(context.capability),
         errors=errors_told(decision, context) if done else None,
         judge_defined=judge_defined(decision, context) if done else None,
         recovery=recovery_view(figures, decision) if done else None,
         breakdown=breakdown_view(figures, results) if done else None,
-        tables=tables(decision, results, named=listing),
+        tables=tables(decision, results, named=listing, public=context.public),
         completeness=completeness(results, named=listing),
         costs=cost_view(results, context),
         cases=cases(results, pictures) if done and listing else None,

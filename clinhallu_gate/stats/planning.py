@@ -268,14 +268,14 @@ def _patients(truth: Truth, number: int, rng: np.random.Generator) -> FloatArray
     """Return means of patients, in [0, 1]; of pairs (d + 1) / 2."""
     m, up = truth.cluster_size, truth.expect
     if truth.discordance is None:
-        return rng.binomial(m, _shares(up, 1.0, truth.icc, number, rng)) / m
+        return rng.binomial(m, shares(up, 1.0, truth.icc, number, rng)) / m
     up, down = (truth.discordance + truth.expect) / 2.0, (truth.discordance - truth.expect) / 2.0
-    gains = rng.binomial(m, _shares(up, 1.0, truth.icc, number, rng))
-    losses = rng.binomial(m - gains, _shares(down, 1.0 - up, truth.icc, number, rng))
+    gains = rng.binomial(m, shares(up, 1.0, truth.icc, number, rng))
+    losses = rng.binomial(m - gains, shares(down, 1.0 - up, truth.icc, number, rng))
     return ((gains - losses) / m + 1.0) / 2.0
 
 
-def _shares(part: float, whole: float, icc: float, number: int, rng: np.random.Generator) -> FloatArray:
+def shares(part: float, whole: float, icc: float, number: int, rng: np.random.Generator) -> FloatArray:
     """Return each patient's probability of a part of ``whole``: a stick broken by Beta(part c, (whole - part) c).
 
     c = 1 / ICC - 1 is the concentration of the Dirichlet distribution whose stick it is.

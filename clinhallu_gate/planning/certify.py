@@ -1,0 +1,179 @@
+"""What the patients that there are can show: not how many a truth needs, but which truth so many suffice for."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from typing import Final, Literal
+
+import numpy as np
+
+from clinhallu_gate.config.thresholds import GateSpec
+from clinhallu_gate.gate.frame import Frame
+from clinhallu_gate.gate.limits import bound, natural
+from clinhallu_gate.gate.metrics import members_of
+from clinhallu_gate.gate.result import threshold_of
+from clinhallu_gate.planning.question import DISCORDANCE
+from clinhallu_gate.records import Instance, Record
+from clinhallu_gate.stats.exact import clopper_pearson_upper
+from clinhallu_gate.stats.planning import MOST, design_effect, fixed_n_difference, never_event_n
+from clinhallu_gate.stats.shown import Layout, largest_truth, passes_without_any
+from clinhallu_gate.vocabulary import METRIC_STAGE, Metric, Target, Unit
+
+#: How likely a gate passes at the truth that is given.
+POWER: Final = 0.8
+#: Correlation of a patient's questions, as nothing is known of it before the run: the one at which the limits' errors
+#: were simulated. The limits learn the true one from the data.
+ICC: Final = 0.3
+
+
+class Shown(Record):
+    """What one blocking gate can come to."""
+
+    gate: str
+    metric: Metric
+    bound: Literal["max", "min", "max_drop", "max_events"]
+    threshold: float
+    patients: int
+    """Clusters in its scope: patients, or images of which nothing says whose they are."""
+    instances: int
+    says: Literal["truth", "too_few", "events", "no_gold", "list"]
+    """``truth``: what is known is which truth passes. ``too_few``: no truth does. ``events``: they are counted.
+    ``no_gold``: it is not applicable. ``list``: it speaks of this list, so it only compares."""
+    truth: float | None = None
+    """On the metric's own scale (of ``max_drop``, the true drop): there, or beyond, it passes with ``POWER``."""
+    limit: float | None = None
+    """The rate that even a faultless model, or the most events that are allowed, cannot exclude."""
+    needed: int | None = None
+    """Patients: of ``too_few`` the fewest with which a faultless model passes; of ``max_drop`` those that pass with
+    ``POWER`` if nothing changed. None where no number up to a million does."""
+    without_gold: int = 0
+
+
+class Capability(Record):
+    """What a run's patients can show, gate by gate."""
+
+    patients: int
+    instances: int
+    alpha: float
+    gates: tuple[Shown, ...]
+    power: float = POWER
+    icc: float = ICC
+    discordance: float = DISCORDANCE
+    by_bets: bool = False
+    """Whether gates may be decided early, by bets, which need more than is said here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """The instances that a gate speaks of."""
+
+    layout: Layout
+    instances: tuple[Instance, ...]
+
+
+def capability(
+    specs: Iterable[GateSpec], instances: Sequence[Instance], *, alpha: float, baseline: bool, by_bets: bool = False
+) -> Capability:
+    """Return what the blocking gates among ``specs`` can show on these instances.
+
+    The chance of a PASS is simulated with the gate's own limits: the strata, the sizes of the clusters and the unit are
+    those of the data, patients differ by a beta distribution (of pairs, Dirichlet) with correlation ``ICC``, and every
+    instance is judged. It takes some tenths of a second.
+
+    Args:
+        specs: The gates of the thresholds file.
+        instances: Those of the run.
+        alpha: One-sided error of a PASS.
+        baseline: Whether a run of the release in use is given; gates against it are left out without one.
+        by_bets: Whether evaluation may end early.
+    """
+    frame = Frame.of(instances)
+    wanted = [spec for spec in specs if spec.blocking and (baseline or spec.max_drop is None)]
+    found = [_shown(spec, _scope(spec, frame, instances), alpha) for spec in wanted]
+    return Capability(
+        patients=int(np.unique(frame.cluster).size),
+        instances=len(instances),
+        alpha=alpha,
+        gates=tuple(shown for shown in found if shown.instances),
+        by_bets=by_bets,
+    )
+
+
+def _scope(spec: GateSpec, frame: Frame, instances: Sequence[Instance]) -> _Scope:
+    members = members_of(spec, frame)
+    layout = Layout.of(frame.stratum[members], frame.cluster[members], alike=spec.unit is Unit.PATIENT)
+    return _Scope(layout, tuple(instances[place] for place in members))
+
+
+def _shown(spec: GateSpec, scope: _Scope, alpha: float) -> Shown:
+    lacking = _without_gold(spec, scope.instances)
+    if lacking:
+        return _said(spec, scope, says="no_gold", without_gold=lacking)
+    if spec.target is Target.BENCHMARK:
+        return _said(spec, scope, says="list")
+    if not scope.instances:
+        return _said(spec, scope, says="too_few")
+    if spec.max_events is not None:
+        limit = clopper_pearson_upper(spec.max_events, scope.layout.clusters, alpha)
+        return _said(spec, scope, says="events", limit=limit)
+    return _of_truth(spec, scope, alpha)
+
+
+def _of_truth(spec: GateSpec, scope: _Scope, alpha: float) -> Shown:
+    layout, t = scope.layout, float(bound(spec))
+    paired = spec.max_drop is not None or spec.metric is Metric.RECOVERY
+    discordance = DISCORDANCE if paired else None
+    truth = _largest(layout, t, alpha, discordance)
+    if truth is None:
+        best = passes_without_any(layout, alpha, discordance)
+        needed = None if paired else _fewest(best.size, layout, t, alpha)
+        return _said(spec, scope, says="too_few", limit=_natural(spec, best.limit), needed=needed)
+    needed = _pairs(layout, t, alpha) if spec.max_drop is not None and truth < 0.0 else None
+    return _said(spec, scope, says="truth", truth=_natural(spec, truth), needed=needed)
+
+
+@cache
+def _largest(layout: Layout, t: float, alpha: float, discordance: float | None) -> float | None:
+    """Return the largest truth: gates with one scope and one threshold share the simulation."""
+    return largest_truth(layout, t, alpha=alpha, power=POWER, icc=ICC, discordance=discordance)
+
+
+def _fewest(size: float, layout: Layout, t: float, alpha: float) -> int | None:
+    """Return with how many patients a faultless model passes, if they are like these."""
+    units = never_event_n(t, alpha=alpha)
+    return None if units is None else math.ceil(units * layout.clusters / size)
+
+
+def _pairs(layout: Layout, t: float, alpha: float) -> int | None:
+    """Return with how many patients a model passes that is as good as the release in use, if they are like these."""
+    pairs = fixed_n_difference(0.0, t, DISCORDANCE, alpha=alpha, power=POWER)
+    if pairs is None:
+        return None
+    patients = math.ceil(pairs * layout.clusters / (layout.n / design_effect(layout.mean_size, ICC)))
+    return patients if patients <= MOST else None
+
+
+def _natural(spec: GateSpec, y: float) -> float:
+    return float(natural(spec, Fraction(y)))
+
+
+def _without_gold(spec: GateSpec, instances: Iterable[Instance]) -> int:
+    stage = METRIC_STAGE.get(spec.metric)
+    return 0 if stage is None else sum(instance.gold.text(stage) is None for instance in instances)
+
+
+def _said(spec: GateSpec, scope: _Scope, **more: object) -> Shown:
+    ((name, threshold),) = threshold_of(spec).items()
+    return Shown.model_validate(
+        {
+            "gate": spec.id,
+            "metric": spec.metric,
+            "bound": name,
+            "threshold": threshold,
+            "patients": scope.layout.clusters,
+            "instances": len(scope.instances),
+            **more,
+        }
+    )

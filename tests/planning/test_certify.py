@@ -1,0 +1,200 @@
+"""What the patients of a run can show, held against the gates that decide."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from clinhallu_gate.config.thresholds import GateSpec
+from clinhallu_gate.gate import Rules
+from clinhallu_gate.gate.decide import decide
+from clinhallu_gate.gate.metrics import GateArrays
+from clinhallu_gate.planning.certify import ICC, POWER, capability
+from clinhallu_gate.records import GoldTrace, Instance
+from clinhallu_gate.report.capability import capability_lines, capability_table
+from clinhallu_gate.vocabulary import Arm, Decision, Metric, QuestionType, Severity, Target, Unit
+
+GOLD = GoldTrace(visual_recognition="A mass.", knowledge_recall="It grows.", reasoning_integration="So yes.")
+#: Questions of 84 patients: 212 in all.
+SIZES = np.random.default_rng(84).permutation(np.repeat([1, 2, 3, 4], [14, 25, 32, 13])[:84])
+SIZES[: 212 - int(SIZES.sum())] += 1
+
+
+def ward(
+    sizes: Sequence[int] = SIZES.tolist(), *, gold: GoldTrace = GOLD, tags: tuple[str, ...] = ()
+) -> list[Instance]:
+    """Return instances of patients with so many questions each."""
+    return [
+        Instance(
+            dataset="ward",
+            id=f"{patient}-{number}",
+            stratum="ward",
+            cluster=f"ward/{patient}",
+            images=(),
+            question="Is there a mass?",
+            question_type=QuestionType.YES_NO,
+            answer="yes",
+            gold=gold,
+            tags=tags,
+            phi=True,
+        )
+        for patient, size in enumerate(sizes)
+        for number in range(size)
+    ]
+
+
+def spec(metric: Metric = Metric.VISUAL_HALLUCINATION_RATE, **fields: object) -> GateSpec:
+    """Return a blocking gate for patients like these."""
+    held = {"severity": Severity.BLOCKING, "target": Target.POPULATION, "max_unjudged": 0.02, "arm": Arm.BASELINE}
+    return GateSpec.model_validate({"id": f"{metric}[mean]", "metric": metric, "scope": "mean", **held, **fields})
+
+
+def share_passed(gate: GateSpec, truth: float, *, repetitions: int, discordance: float | None = None) -> float:
+    """Simulate runs at a truth, of patients who differ by a beta distribution, and decide them with the gate itself."""
+    rng = np.random.default_rng(7)
+    cluster = np.repeat(np.arange(SIZES.size), SIZES)
+    c = 1 / ICC - 1
+    passed = 0
+    for _ in range(repetitions):
+        if discordance is None:
+            y = (rng.random(cluster.size) < rng.beta(truth * c, (1 - truth) * c, SIZES.size)[cluster]).astype(float)
+        else:
+            up, down = (discordance + truth) / 2, (discordance - truth) / 2
+            thirds = rng.dirichlet(np.array([up, down, 1 - up - down]) * c, SIZES.size)[cluster]
+            u = rng.random(cluster.size)
+            y = (u < thirds[:, 0]) * 1.0 - ((u >= thirds[:, 0]) & (u < thirds[:, 0] + thirds[:, 1]))
+        arrays = GateArrays(
+            y_pass=y,
+            y_fail=y,
+            judged=np.ones(y.size, np.bool_),
+            stratum=np.zeros(y.size, np.int64),
+            cluster=cluster,
+            failed=0,
+            paired=discordance is not None,
+            unit=gate.unit,
+        )
+        passed += decide(gate, arrays, Rules(alpha=0.05, blocking_gates=4)).decision is Decision.PASS
+    return passed / repetitions
+
+
+@pytest.mark.parametrize("unit", [Unit.INSTANCE, Unit.PATIENT])
+@pytest.mark.parametrize("most", [0.30, 0.10])
+def test_a_gate_passes_as_often_as_is_said(unit: Unit, most: float) -> None:
+    """At the truth that is said, the gate's own decision on 84 patients with 212 questions is PASS four times in five.
+
+    800 runs: two standard errors are .028, and .04 of the simulation that found the truth; rounding down adds.
+    """
+    gate = spec(max=most, unit=unit)
+    (shown,) = capability([gate], ward(), alpha=0.05, baseline=False).gates
+    assert (shown.says, shown.patients, shown.instances) == ("truth", 84, 212)
+    assert shown.truth is not None
+    assert POWER - 0.06 < share_passed(gate, shown.truth, repetitions=800) < POWER + 0.10
+
+
+def test_so_does_a_gate_against_the_release_in_use() -> None:
+    """Of pairs of which 12 % differ; 84 patients show a margin of 5 points only to a model that is better."""
+    gate = spec(Metric.ANSWER_ACCURACY, max_drop=0.05)
+    found = capability([gate], ward(), alpha=0.05, baseline=True)
+    (shown,) = found.gates
+    assert shown.truth is not None
+    assert shown.truth < 0
+    passed = share_passed(gate, shown.truth, repetitions=600, discordance=found.discordance)
+    assert POWER - 0.06 < passed < POWER + 0.10
+    assert shown.needed is not None
+    assert shown.needed > 84
+
+
+def test_an_accuracy_is_told_on_its_own_scale() -> None:
+    """At least 75 % is shown if the truth is so much more: the mirror of at most 25 %."""
+    right = spec(Metric.ANSWER_ACCURACY, min=0.75)
+    wrong = spec(max=0.25)
+    high, low = capability([right, wrong], ward(), alpha=0.05, baseline=False).gates
+    assert high.truth is not None
+    assert low.truth is not None
+    assert high.truth == pytest.approx(1 - low.truth)
+    assert high.truth > 0.75
+
+
+def test_events_are_counted_by_the_rule_of_three() -> None:
+    """No event in 84 patients shows at most 3.6 %: 1 - .05^(1/84)."""
+    gate = spec(Metric.ANSWER_ACCURACY, max_events=0, tag="never")
+    found = capability([gate], ward(tags=("never",)), alpha=0.05, baseline=False)
+    (shown,) = found.gates
+    assert shown.limit == pytest.approx(1 - 0.05 ** (1 / 84))
+    assert "no event in 84 patients shows at most 3.6 %" in " ".join(capability_lines(found))
+
+
+def test_too_few_patients_are_told_how_many_it_takes() -> None:
+    """Twelve patients without a single hallucination leave 22 % possible; 10 % takes 29 of them."""
+    found = capability([spec(max=0.10)], ward([1] * 12), alpha=0.05, baseline=False)
+    (shown,) = found.gates
+    assert (shown.says, shown.needed) == ("too_few", 29)
+    told = "\n".join(capability_lines(found))
+    assert (
+        "not at all with 12 patients: a faultless model shows at most 22.1 %, and passes from some 29 patients on"
+        in told
+    )
+    assert capability([spec(max=0.10)], ward([1] * 29), alpha=0.05, baseline=False).gates[0].says == "truth"
+    assert capability([spec(max=0.10)], ward([1] * 28), alpha=0.05, baseline=False).gates[0].says == "too_few"
+
+
+def test_what_no_number_of_patients_shows_is_said() -> None:
+    """A gate whose stage lacks gold texts; one that speaks of the list; advisory ones and pairs without one are out."""
+    bare = ward(gold=GoldTrace())
+    gates = [
+        spec(max=0.3),
+        spec(Metric.ANSWER_ACCURACY, min=0.5, target=Target.BENCHMARK),
+        spec(Metric.ANSWER_ACCURACY, min=0.6, severity=Severity.ADVISORY),
+        spec(Metric.ANSWER_ACCURACY, max_drop=0.02),
+    ]
+    found = capability(gates, bare, alpha=0.05, baseline=False)
+    assert [shown.says for shown in found.gates] == ["no_gold", "list"]
+    told = "\n".join(capability_lines(found))
+    assert "212 of 212 instances have no gold text for it" in told
+    assert "only of this very list" in told
+
+
+def test_all_gates_of_a_run_take_less_than_a_second() -> None:
+    """Before a run nobody waits: six gates, 84 patients."""
+    gates = [
+        spec(max=0.31),
+        spec(Metric.KNOWLEDGE_HALLUCINATION_RATE, max=0.11),
+        spec(Metric.REASONING_HALLUCINATION_RATE, max=0.06),
+        spec(Metric.ANSWER_ACCURACY, min=0.74),
+        spec(Metric.ANSWER_ACCURACY, max_drop=0.04),
+        spec(max_drop=0.06),
+    ]
+    began = time.process_time()
+    found = capability(gates, ward(), alpha=0.05, baseline=True)
+    assert len(found.gates) == 6
+    assert time.process_time() - began < 4  # 0.9 s of a processor that nobody else wants
+
+
+def test_lines_are_aligned_and_few() -> None:
+    """One for the numbers, one for each gate, and what is assumed; two for each gate where the terminal is narrow."""
+    gates = [spec(max=0.30), spec(Metric.ANSWER_ACCURACY, min=0.75)]
+    found = capability(gates, ward(), alpha=0.05, baseline=False)
+    first, camera, answers, *notes = capability_lines(found)
+    assert first == "84 patients, 212 questions can show (power 80 %):"
+    assert camera.index("at most 30 %") == answers.index("at least 75 %")
+    assert camera.index("if the truth is") == answers.index("if the truth is")
+    assert camera.endswith("% or less")
+    assert answers.endswith("% or more")
+    assert "a patient's questions are taken to correlate by 0.3" in " ".join(notes)
+    narrow = capability_lines(found, width=60)
+    assert len(narrow) > len(notes) + 4
+    assert max(map(len, narrow)) <= 60
+
+
+def test_the_report_has_a_row_for_each_gate() -> None:
+    """With what is to be shown, under which condition it can be, and on how many patients."""
+    found = capability([spec(max=0.30)], ward(), alpha=0.05, baseline=False)
+    table = capability_table(found)
+    ((gate, wanted, can_be, patients),) = [row.cells for row in table.rows]
+    assert (gate, wanted, patients) == ("Visual hallucination rate", "at most 30 %", "84")
+    scoped = capability([spec(max=0.30, id="x[ward]", scope="ward")], ward(), alpha=0.05, baseline=False)
+    assert capability_table(scoped).rows[0].cells[0] == "Visual hallucination rate: ward"
+    assert can_be.startswith("if the truth is ")
+    few = capability([spec(max=0.30)], ward([2] * 30), alpha=0.05, baseline=False)
+    assert any("fewer than 50 patients" in note for note in capability_table(few).notes)

@@ -1,0 +1,69 @@
+"""Which truth a given sample suffices for."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from clinhallu_gate.stats.exact import clopper_pearson_upper
+from clinhallu_gate.stats.planning import fixed_n_difference
+from clinhallu_gate.stats.shown import Layout, largest_truth, passes_without_any
+
+
+def alone(n: int) -> Layout:
+    """Return independent values in one stratum."""
+    return Layout.of(np.zeros(n, np.int64), np.arange(n), alike=False)
+
+
+@pytest.mark.parametrize("n", [90, 212, 633])
+@pytest.mark.parametrize("threshold", [0.30, 0.10, 0.05])
+def test_the_chance_at_the_truth_is_the_power(threshold: float, n: int) -> None:
+    """By the exact binomial distribution it is .8; the simulation has a standard error of .02, rounding down adds."""
+    found = largest_truth(alone(n), threshold, alpha=0.05, power=0.8, icc=0.3)
+    assert found is not None
+    most = max(k for k in range(n) if clopper_pearson_upper(k, n, 0.05) <= threshold)
+    assert 0.75 < binom.cdf(most, n, found) < 0.90
+    assert binom.cdf(most, n, found + 0.01) < 0.83
+
+
+def test_so_it_is_for_pairs() -> None:
+    """Without a true difference the planned number of pairs shows the margin."""
+    n = fixed_n_difference(0.0, 0.05, 0.12, alpha=0.05, power=0.8)
+    assert n is not None
+    found = largest_truth(alone(n), 0.05, alpha=0.05, power=0.8, icc=0.3, discordance=0.12)
+    assert found == pytest.approx(0.0, abs=0.004)
+
+
+def test_clusters_cost() -> None:
+    """The same number of values from fewer patients shows less, and the more alike these are the less."""
+    size = np.zeros(240, np.int64)
+    few = Layout.of(size, np.arange(240) // 4, alike=False)
+    found = [
+        largest_truth(layout, 0.3, alpha=0.05, power=0.8, icc=icc)
+        for layout, icc in ((alone(240), 0.3), (few, 0.1), (few, 0.5))
+    ]
+    values = [value for value in found if value is not None]
+    assert len(values) == 3
+    assert values == sorted(values, reverse=True)
+    assert values[0] > values[-1]
+
+
+def test_too_few_show_nothing() -> None:
+    """Ten values without a single bad one leave 26 % possible, so no truth shows 20 %."""
+    assert largest_truth(alone(10), 0.2, alpha=0.05, power=0.8, icc=0.0) is None
+    assert passes_without_any(alone(10), 0.05).limit == pytest.approx(1 - 0.05 ** (1 / 10))
+    assert largest_truth(alone(10), 0.27, alpha=0.05, power=0.8, icc=0.0) is not None
+
+
+def test_the_same_sample_says_the_same() -> None:
+    """The seed is fixed, so a run and its repetition agree."""
+    found = {largest_truth(alone(150), 0.3, alpha=0.05, power=0.8, icc=0.3) for _ in range(2)}
+    assert len(found) == 1
+
+
+def test_patients_may_count_alike() -> None:
+    """With a weight of 1 / m for each of a patient's m values; codes of clusters may have gaps."""
+    layout = Layout.of(np.zeros(5, np.int64), np.array([7, 7, 3, 3, 3]), alike=True)
+    assert layout.clusters == 2
+    assert layout.weight is not None
+    assert layout.weight.tolist() == pytest.approx([1 / 2, 1 / 2, 1 / 3, 1 / 3, 1 / 3])
+    assert layout.mean_size == pytest.approx((4 + 9) / 5)
