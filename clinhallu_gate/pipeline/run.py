@@ -218,8 +218,10 @@ class Run:
 
     def withhold(self, found: ScanResult) -> None:
         """Take the decision back: a file that may be shared holds something of a patient."""
+        said = f"known-value scan: {found.sentence}; do not hand it on"
+        other = self.failure if self.scanned is None or not self.scanned.hits else ""  # else it is this one, shorter
         self.scanned = found
-        self.failure = self.failure_in_full = f"known-value scan: {found.sentence}; do not hand it on"
+        self.failure = self.failure_in_full = f"{other}; {said}" if other else said
         self.gates = tuple(gate_result(spec, None, self.failure) for spec in self.selected)
 
     @property
