@@ -11,7 +11,7 @@ from pydicom.uid import UID
 
 from clinhallu_gate.datasets.dicom.quiet import quiet
 from clinhallu_gate.deidentification.copies import copy_of
-from clinhallu_gate.deidentification.deidentify import Deidentified, deidentify
+from clinhallu_gate.deidentification.deidentify import NO_DICOM, Deidentified, deidentify
 from clinhallu_gate.deidentification.findings import Flag
 from clinhallu_gate.deidentification.sources import Refused
 from clinhallu_gate.deidentification.uids import made_uid
@@ -53,7 +53,7 @@ def test_every_image_that_ships_with_pydicom(tmp_path: Path) -> None:
         done = deidentify(path, folder, key=KEY) if path.name != "DICOMDIR" else None
         if done is None or not done.copies:
             refused += 1
-            assert done is None or [each.why for each in done.broken] in ([], [NO_PIXELS]), done.broken
+            assert done is None or [each.why for each in done.broken] in ([], [NO_PIXELS], [NO_DICOM]), path
             continue
         copies += 1
         assert done.whole, (path, done.check.as_dict(), done.broken)
@@ -232,11 +232,13 @@ def test_a_broken_file_is_named_and_the_rest_is_copied(tmp_path: Path) -> None:
     (tmp_path / "in/a.dcm").write_bytes(whole)
     (tmp_path / "in/b.dcm").write_bytes(whole[:900])
     (tmp_path / "in/c.dcm").write_bytes(_deep(400))
+    (tmp_path / "in/d.dcm").touch()
     done = deidentify(tmp_path / "in", tmp_path / "out", key=KEY)
     assert done.copies == 1
     assert {Path(each.file).name: each.why for each in (*done.broken, *done.refused)} == {
         "b.dcm": NO_PIXELS,
         "c.dcm": "is a malformed DICOM file",
+        "d.dcm": NO_DICOM,
     }
     assert not done.whole
     assert _nothing_else(tmp_path / "out", done)
