@@ -42,6 +42,20 @@ class EvaluationFailed(GateError):
         self.message = message
 
 
+class RequestRefused(EvaluationFailed):
+    """A server refused one request itself, which another attempt cannot mend; others may fare better.
+
+    Args:
+        message: As above.
+        quoted: As above.
+        status: The HTTP status of its answer.
+    """
+
+    def __init__(self, message: str, quoted: str = "", *, status: int | None = None) -> None:
+        super().__init__(message, quoted)
+        self.status = status
+
+
 def not_one_of(what: str, value: object, valid: Iterable[str], *, noun: str) -> str:
     """Say that ``value`` is not a ``noun``, with the nearest valid name, or all of them.
 

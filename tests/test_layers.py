@@ -12,12 +12,12 @@ PACKAGE = Path(__file__).parent.parent / "clinhallu_gate"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__", "vocabulary", "errors", "hub_faults"),
     ("records",),
-    ("ports", "events", "address", "results", "pseudonym", "private", "redaction", "egress"),
-    ("config", "datasets", "deidentification", "protocol", "published", "scoring", "stats", "tree"),
+    ("ports", "events", "address", "results", "pseudonym", "private", "redaction", "egress", "shelf"),
+    ("config", "datasets", "deidentification", "protocol", "published", "scan", "scoring", "stats", "tree"),
     ("judge", "trace", "engine", "store", "hosting"),
     ("gate", "planning"),
     ("report",),
-    ("pipeline", "evidence"),
+    ("pipeline", "evidence", "gold"),
     ("plugin", "cli"),
 )
 #: Public fakes stand beside the layers: they may be imported by tests alone.

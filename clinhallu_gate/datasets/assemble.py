@@ -13,9 +13,11 @@ from clinhallu_gate.datasets.intake import Intakes, Pictures, Refused
 from clinhallu_gate.datasets.period import Period, said_day
 from clinhallu_gate.datasets.problems import Problem, shown, told
 from clinhallu_gate.datasets.reading import RawRow
-from clinhallu_gate.datasets.row import TAGGED, Row
+from clinhallu_gate.datasets.row import REPORTS, TAGGED, Row
+from clinhallu_gate.datasets.signed import GoldBeside, Laid
 from clinhallu_gate.datasets.study import Headers, Studies, Study
 from clinhallu_gate.records import Image, Instance
+from clinhallu_gate.vocabulary import GoldSource, Stage
 
 _NAMED: Final = ("source_id", "id", "original_index")
 _NO_NUMBER: Final = 2**63
@@ -65,6 +67,11 @@ class Choosing:
         """Whether anything is chosen at all."""
         return self.period is not None or self.frozen is not None
 
+    def wants(self, uid: str, day: date | None) -> bool:
+        """Whether a row of which all is known is taken; a row without a day has no place in any period."""
+        listed = self.frozen is None or self.frozen.name_of(uid) is not None
+        return listed and (self.period is None or (day is not None and day in self.period))
+
     def leaves_out(self, uid: str, day: date | None) -> bool:
         """Whether a row is not taken, and count it."""
         if self.frozen is not None and self.frozen.name_of(uid) is None:
@@ -92,6 +99,8 @@ class Assembly:
     studies: Studies | None = None
     """Draws DICOM, where rows may name any."""
     choosing: Choosing = field(default_factory=Choosing)
+    beside: GoldBeside | None = None
+    """Gold that was drafted or signed for a user's own rows; None for data that come with theirs."""
     sort: bool = False
     """Whether the rows' order is of no meaning, and that of their identities is taken."""
 
@@ -99,14 +108,15 @@ class Assembly:
         """Check all rows and their images."""
         total, checked = self._rows(raws)
         checked = [item for item in checked if not self._is_elsewhere(item)]
-        headers = self.studies.read({item.id: item.row for item in checked}) if self.studies else Headers()
+        headers = self._headers(checked)
         checked = [item for item in self._drawn(checked, headers) if self._is_chosen(item)]
         self._take(checked)
         usable = [item for item in checked if self._has_images(item)]
-        rows = {item.id: item.raw.content for item in usable}
         if self.sort:
             usable.sort(key=lambda item: (len(item.id), item.id) if item.id.isdecimal() else (_NO_NUMBER, item.id))
         instances = self._instances(usable)
+        laid = self._laid(usable, instances)
+        instances = tuple(_with_gold(each, laid.get(each.id)) for each in instances)
         problems = sorted(
             replace(problem, text=told(problem.text, withhold=problem.file in self.patients))
             for problem in self.problems
@@ -117,16 +127,32 @@ class Assembly:
             self.name,
             content_digest(instances),
             instances,
-            rows,
-            sources,
+            rows={item.id: _kept(item.raw.content, laid.get(item.id)) for item in usable},
+            sources=sources,
             left_out=tuple(problems),
             files=headers.files,
             identifiers=headers.identifiers,
             drawn=tuple(image for item in usable if item.study for image in item.study.drawn),
             notes=headers.notes,
             selected=selected,
+            gold_of=laid,
+            unsigned=tuple(item.problem(laid[item.id].doubt) for item in usable if laid and laid[item.id].doubt),
         )
         return Part(dataset, dataset.left_out, total)
+
+    def _laid(self, usable: Sequence[Checked], instances: Sequence[Instance]) -> dict[str, Laid]:
+        """Return whose word the gold of each instance is; nothing for data that come with theirs."""
+        if self.beside is None:
+            return {}
+        pairs = zip(usable, instances, strict=True)
+        return {each.id: self.beside.lay(each, self._pictured(item, each)) for item, each in pairs}
+
+    def _pictured(self, item: Checked, instance: Instance) -> list[str]:
+        """Return what tells which images a row speaks of: a study as a whole, of others what is sent."""
+        if item.study is None:
+            return [image.sha256 for image in instance.images]
+        plain = (self.taken[name] for name in item.row.images if name not in item.study.images)
+        return [item.study.source, *(image.sha256 for image in plain if isinstance(image, Image))]
 
     def _rows(self, raws: Iterable[RawRow]) -> tuple[int, list[Checked]]:
         checked: dict[str, Checked] = {}
@@ -146,6 +172,13 @@ class Assembly:
                 where = f"{first.raw.file}:{first.raw.number}"
                 self.problems.append(item.problem(f"{shown(item.id)} is already the identity of {where}"))
         return total, list(checked.values())
+
+    def _headers(self, checked: Sequence[Checked]) -> Headers:
+        """Read what rows name of DICOM, and draw it for rows that are taken."""
+        if self.studies is None:
+            return Headers()
+        rows = {item.id: item.row for item in checked}
+        return self.studies.read(rows, lambda name, row: self.choosing.wants(f"{self.name}/{name}", row.study_date))
 
     def _is_elsewhere(self, item: Checked) -> bool:
         """Whether what the row itself says leaves it out: then none of its files is read."""
@@ -211,6 +244,30 @@ class Assembly:
         }
         clusters = components({item.id: [*_shared(item), *_telling(item, sent[item.id])] for item in usable})
         return tuple(instance_of(self.name, item.row, sent[item.id], clusters[item.id]) for item in usable)
+
+
+def _with_gold(instance: Instance, laid: Laid | None) -> Instance:
+    return instance if laid is None or laid.gold == instance.gold else instance.model_copy(update={"gold": laid.gold})
+
+
+def _kept(content: Mapping[str, Any], laid: Laid | None) -> Mapping[str, Any]:
+    """Return a row as a run keeps it: without its report, and with the gold that was laid over it."""
+    if laid is None:
+        return content
+    kept = {name: value for name, value in content.items() if name not in REPORTS}
+    if laid.source not in (GoldSource.SIGNED, GoldSource.UNSIGNED):
+        return kept
+    flat = {f"gold_{name}" for name in _NESTED.values()}
+    nested = {name: {"text": laid.gold.text(stage)} for stage, name in _NESTED.items()}
+    return {name: value for name, value in kept.items() if name not in flat} | {"gold_cot": nested}
+
+
+#: What the benchmark's own rows call each stage.
+_NESTED: Final = {
+    Stage.VISUAL_RECOGNITION: "visual_recognition",
+    Stage.KNOWLEDGE_RECALL: "knowledge_recall",
+    Stage.REASONING_INTEGRATION: "reasoning",
+}
 
 
 def _shared(item: Checked) -> list[Hashable]:

@@ -1,13 +1,14 @@
 """A loaded data set, and what may be said about how to load it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.datasets.problems import Problem
+from clinhallu_gate.datasets.signed import Laid
 from clinhallu_gate.records import Instance
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 #: Images of an instance where nothing is known of the model: as many as MedFrameQA's questions have at most.
 MAX_IMAGES: Final = 5
+
+
+def nothing(_: str) -> None:
+    """Say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +34,17 @@ class DataOptions:
     """Folder for images that had to be redrawn or unpacked; None is the user's own cache."""
     private_cache: Path | None = None
     """The same for images of patients (``phi``), which never enter the shared cache."""
+    allow_unsigned_gold: bool = False
+    """Whether gold that a model drafted and nobody signed is taken."""
 
     period: Period | None = None
     """Only studies of these days are taken from manifests."""
     frozen: "Frozen | None" = None
     """Only the instances of this list are taken."""
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts other than this machine that may be asked for data of patients."""
+    tell: Callable[[str], None] = nothing
+    """Hears how far a long fetch is."""
     named: frozenset[str] = frozenset()
     """Strata and tags of patients that may be told however few bear them: those that a policy names."""
     max_images: int = MAX_IMAGES
@@ -111,6 +122,10 @@ class Dataset:
     """Why rows were left out, where that was allowed."""
     selected: Selected | None = None
     """What a period or a frozen list left of it; None where neither was given."""
+    gold_of: Mapping[str, Laid] = field(default_factory=dict, repr=False)
+    """By instance id: whose word its gold is; empty where all of it is as it was released."""
+    unsigned: tuple[Problem, ...] = ()
+    """Rows with gold that nobody signed, or that was signed for another content, and why."""
     aliases: tuple[Alias, ...] = field(default=(), repr=False)
     """The pseudonyms of patients in it."""
     files: tuple[Path, ...] = field(default=(), repr=False)
@@ -123,7 +138,7 @@ class Dataset:
     """What the report should say of how it was loaded; no word of any row."""
 
 
-def content_digest(instances: Sequence[Instance]) -> str:
+def content_digest(instances: Iterable[Instance]) -> str:
     """Return the SHA-256 of all that instances hold, pixels through their digests; where files lie is no content."""
     digest = hashlib.sha256()
     for instance in instances:

@@ -1,4 +1,4 @@
-"""Names of image files as rows give them: relative, and below the folder that they are relative to."""
+"""Names of files (images, reports) as rows give them: relative, and below the folder that they are relative to."""
 
 import re
 from pathlib import Path
@@ -15,11 +15,11 @@ class Misplaced(Exception):
 
 
 def name_trouble(name: str) -> str | None:
-    """Say why ``name`` is no name of an image file below a folder; None if it is one."""
+    """Say why ``name`` is no name of a file below a folder; None if it is one."""
     if "\0" in name:
         return "holds a NUL"
     if _ABSOLUTE.match(name):
-        return "is absolute; images are named relative to their folder"
+        return "is absolute; files are named relative to their folder"
     if ".." in _STEPS.split(name):
         return "leads out of its folder"
     if "\\" in name:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from clinhallu_gate.datasets.load import Dataset
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gate.metrics import VerdictOf
+from clinhallu_gate.private import kept
 from clinhallu_gate.protocol.spec import Protocol
 from clinhallu_gate.records import Reading, Unjudged, Verdict
 from clinhallu_gate.report.decision import DecisionDocument, load
@@ -63,13 +64,13 @@ def _key(row: Mapping[str, Any]) -> tuple[str, str, str, int]:
     return f"{row['dataset']}/{row['id']}", row["arm"], row["part"], row.get("repeat") or 0
 
 
-def baseline_verdicts(run: Path) -> VerdictOf:
+def baseline_verdicts(run: Path, *, option: str = "--baseline") -> VerdictOf:
     """Return the verdicts of a run; what it lacks is unjudged there. Raises ``BadInput`` if it has none to read."""
     try:
         rows = pq.read_table(run / "results.parquet").drop_columns(["text"]).to_pylist()
         found = {_key(row): verdict_of_row(row) for row in rows}
     except (OSError, ValueError, LookupError, pa.ArrowException) as error:
-        raise BadInput(f"--baseline: {run} has no results to compare with: {' '.join(str(error).split())}.") from None
+        raise BadInput(f"{option}: {run} has no results to compare with: {' '.join(str(error).split())}.") from None
 
     def verdict_of(uid: str, reading: Reading) -> Verdict:
         return found.get((uid, str(reading.arm), str(reading.part), reading.repeat), _LACKING)
@@ -77,12 +78,16 @@ def baseline_verdicts(run: Path) -> VerdictOf:
     return verdict_of
 
 
-def baseline_texts(run: Path) -> dict[str, dict[Reading, str]]:
-    """Return what the release in use wrote, by instance: its headline readings, as far as its run folder holds them."""
+def baseline_texts(run: Path, *, private: bool = False) -> dict[str, dict[Reading, str]]:
+    """Return what the release in use wrote, by instance: its headline readings, as far as it kept them.
+
+    With ``private`` what lies in its private folder counts as well: then this run shows it no further than its own.
+    """
+    file = kept(run, "results.parquet") if private else run / "results.parquet"
     columns = ["dataset", "id", "arm", "part", "repeat", "text"]
     wanted = {(str(reading.arm), str(reading.part), reading.repeat): reading for reading in HEADLINE_READINGS}
     found: dict[str, dict[Reading, str]] = {}
-    for batch in pq.ParquetFile(run / "results.parquet").iter_batches(columns=columns):
+    for batch in pq.ParquetFile(file).iter_batches(columns=columns):
         for row in batch.to_pylist():
             uid, arm, part, repeat = _key(row)
             reading = wanted.get((arm, part, repeat))

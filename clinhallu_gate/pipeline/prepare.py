@@ -1,7 +1,7 @@
 """Look at everything a run needs before anything is asked: model, data, protocol, thresholds, folder."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from clinhallu_gate.config.thresholds import (
 )
 from clinhallu_gate.datasets.dataset import MAX_IMAGES
 from clinhallu_gate.datasets.frozen import Frozen, read_frozen
-from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data
+from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data, nothing
 from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.deidentification.findings import Depth, Preflight
 from clinhallu_gate.egress import allowed_host
@@ -35,12 +35,14 @@ from clinhallu_gate.pipeline.baseline import JudgedBy, baseline_verdicts, check_
 from clinhallu_gate.pipeline.earlier import earlier_runs
 from clinhallu_gate.pipeline.looking import look_at_files
 from clinhallu_gate.pipeline.options import RunOptions
+from clinhallu_gate.pipeline.public import public_rates
 from clinhallu_gate.pipeline.recorded import Recorded, lay_over, recorded_data, recorded_model
-from clinhallu_gate.private import private_folder
+from clinhallu_gate.private import demand_private, private_folder
 from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.protocol.spec import Protocol
 from clinhallu_gate.pseudonym import site_key
 from clinhallu_gate.records import Instance
+from clinhallu_gate.report.beside_public import Rates
 from clinhallu_gate.vocabulary import Detail
 
 DEFAULT_THRESHOLDS: Final = "thresholds/default.yaml"
@@ -74,6 +76,8 @@ class Prepared:
     """What patients' files tell of them; None without any, and where tests are only collected."""
     seed: str
     """Of what follows from the data alone: ``--limit``, and the probes of the judge."""
+    public: Rates | None = None
+    """The rates of the same model on public data, if a run of it was given."""
     period: Period | None = None
     """The days of the studies that were taken."""
     frozen: Frozen | None = None
@@ -148,8 +152,8 @@ class Prepared:
 
     @property
     def patient_data(self) -> bool:
-        """Whether any instance is of a patient."""
-        return any(instance.phi for instance in self.instances)
+        """Whether any instance of the data is of a patient, also if ``--limit`` leaves it out."""
+        return any(instance.phi for dataset in self.datasets for instance in dataset.instances)
 
     @property
     def detail(self) -> Detail:
@@ -178,11 +182,12 @@ class Prepared:
         return self.options.store or self.options.root / "reports" / "store.sqlite"
 
 
-def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
+def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str], None] = nothing) -> Prepared:
     """Look at everything. Raises ``BadInput``: one line on what cannot be used.
 
     Data are loaded first: no server and no hub is asked anything before it is known whether they are of patients.
     With ``look_only`` (to collect tests and run none) no server and no hub is asked who the model is.
+    ``tell`` hears how far a long fetch of data is.
     """
     _check_words(options)
     _check_numbers(options)
@@ -195,16 +200,20 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
     thresholds = _thresholds(options, entry)
     run_dir = options.run_dir or _run_dir(options.root, entry.name)
     period, frozen = _chosen(options)
+    private_cache = _private_cache(options, run_dir)
     datasets = load_data(
         options.data or _data_of(options, entry) or _no_data(),
         DataOptions(
             _data_root(options),
             options.allow_bad_rows,
-            private_cache=private_folder(run_dir),
             period=period,
             frozen=frozen,
+            private_cache=private_cache,
+            allow_hosts=options.allow_hosts,
+            tell=tell,
             named=named_groups(thresholds),
             max_images=entry.max_images or MAX_IMAGES,
+            allow_unsigned_gold=options.allow_unsigned_gold,
         ),
     )
     everything = [instance for dataset in datasets for instance in dataset.instances]
@@ -233,7 +242,7 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         baseline_of=None,
         run_dir=run_dir,
         earlier=earlier_runs(_runs_of(options.root, entry.name), model_sha256=model.digest, datasets=datasets),
-        preflight=look_at_files(options, datasets, private_folder(run_dir)) if patients and not look_only else None,
+        preflight=look_at_files(options, datasets, private_cache) if patients and not look_only else None,
         seed=seed,
         period=period,
         frozen=frozen,
@@ -242,10 +251,20 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         by = JudgedBy(prepared.judge, judge.digest if judge else None)
         check_baseline(options.baseline, protocol=protocol, datasets=datasets, judge=by, repeats=options.repeats)
         prepared = replace(prepared, baseline_of=baseline_verdicts(options.baseline))
+    if options.public_run:
+        prepared = replace(prepared, public=_public(options.public_run, prepared))
     if prepared.by_oracle:
         for instance in everything:
             phantom_of(instance)
     return prepared
+
+
+def _private_cache(options: RunOptions, run_dir: Path) -> Path:
+    """Return where patients' images and fetched studies are kept. Raises ``BadInput`` if others could see them."""
+    if options.private_cache is None:
+        return private_folder(run_dir)
+    demand_private(options.private_cache, run_dir)
+    return options.private_cache
 
 
 def _thresholds(options: RunOptions, entry: ModelEntry) -> Thresholds:
@@ -255,6 +274,20 @@ def _thresholds(options: RunOptions, entry: ModelEntry) -> Thresholds:
     if options.baseline is not None and options.limit is not None:
         raise BadInput("--limit: not possible beside --baseline, as the two runs would hold different instances.")
     return thresholds
+
+
+def _public(run: Path, prepared: Prepared) -> Rates:
+    """Return the rates of a run on public data. Raises ``BadInput`` if they may not stand beside this run's."""
+    if not prepared.patient_data:
+        raise BadInput("--public-run: has a meaning only beside patients' data, and --data names none.")
+    judge = prepared.judge_model
+    return public_rates(
+        run,
+        model_sha256=prepared.model.digest,
+        protocol=prepared.protocol,
+        judge=JudgedBy(prepared.judge, judge.digest if judge else None),
+        unit=prepared.thresholds.unit,
+    )
 
 
 def _chosen(options: RunOptions) -> tuple[Period | None, Frozen | None]:

@@ -79,6 +79,11 @@ def _add_question(group: pytest.OptionGroup) -> None:
     group.addoption("--until", metavar="DATE", help="only studies of this day or earlier")
     group.addoption("--frozen", metavar="FILE", help="exactly the instances of a list that clinhallu-gate freeze wrote")
     group.addoption(
+        "--allow-unsigned-gold",
+        action="store_true",
+        help="take gold that was drafted and not signed; the report says so",
+    )
+    group.addoption(
         "--preflight",
         metavar="DEPTH",
         default="headers",
@@ -100,6 +105,7 @@ def _add_decision(group: pytest.OptionGroup) -> None:
     """Declare what is decided and kept."""
     group.addoption("--thresholds", metavar="FILE", help="release policy (default: the model's, else default.yaml)")
     group.addoption("--baseline", metavar="RUN", help="run folder of the release in use")
+    group.addoption("--public-run", metavar="RUN", help="run of this model on public data, to stand beside patients'")
     group.addoption(
         "--no-early-stop", action="store_true", help="ask every instance, as a release that will be a baseline has to"
     )
@@ -111,6 +117,11 @@ def _add_decision(group: pytest.OptionGroup) -> None:
         help="full, redacted (no text, no image) or summary (no instance); default: full, redacted for patient data",
     )
     group.addoption("--run-dir", metavar="DIR", help="where the run is kept (default: reports/MODEL/TIME)")
+    group.addoption(
+        "--private-cache",
+        metavar="DIR",
+        help="patients' images and fetched studies, kept for several runs (RUN.private)",
+    )
     group.addoption("--store", metavar="FILE", help="replies kept across runs (reports/store.sqlite)")
     group.addoption("--fresh", action="store_true", help="ask everything anew; the manifest says so")
 
@@ -131,16 +142,19 @@ def run_options(config: pytest.Config) -> RunOptions:
         since=option.since,
         until=option.until,
         frozen=_path("--frozen", option.frozen),
+        allow_unsigned_gold=option.allow_unsigned_gold,
         from_results=_path("--from-results", option.from_results),
         protocol=option.protocol,
         prompt_pack=_path("--prompt-pack", option.prompt_pack),
         labels=_path("--labels", option.labels),
         thresholds=_path("--thresholds", option.thresholds),
         baseline=_path("--baseline", option.baseline),
+        public_run=_path("--public-run", option.public_run),
         limit=option.limit,
         repeats=option.repeats,
         no_early_stop=option.no_early_stop,
         run_dir=_path("--run-dir", option.run_dir),
+        private_cache=_path("--private-cache", option.private_cache),
         store=_path("--store", option.store),
         fresh=option.fresh,
         concurrency=option.concurrency,

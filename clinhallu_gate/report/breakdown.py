@@ -28,12 +28,24 @@ _FOLDED: Final = 20
 _NOTE: Final = (
     "Intervals: where the rate of patients like these may lie, 95 % both ways, found as the gates' limits are and not "
     "adjusted for their number; of so many groups some look bad by chance. A group is too small for a rate with fewer "
-    f"than {FEWEST_INSTANCES} instances or {FEWEST_CLUSTERS} images or patients, or an interval of {100 * WIDEST:.0f} "
+    f"than {FEWEST_INSTANCES} instances or {FEWEST_CLUSTERS} {{units}}, or an interval of {100 * WIDEST:.0f} "
     "points or more (after the presentation standards of the US National Center for Health Statistics)."
 )
 Value: TypeAlias = tuple[str, ...]
 Groups: TypeAlias = Mapping[Value, IntArray]
 """Positions of the instances of each group, by the value that they share."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Units:
+    """What the size of a group is told in: of patients these, as one with many questions is one patient still."""
+
+    name: str
+    patients: bool
+
+    def counted(self, figure: Figure) -> str:
+        """Return how many there are."""
+        return plural(figure.clusters, "patient") if self.patients else plural(figure.n, "instance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +63,14 @@ class _Property:
 
 def breakdown_view(figures: Figures, results: Results) -> BreakdownView | None:
     """Return the rates by group; None where nothing groups the instances, or no rate was asked to the end."""
-    whole = _row(figures, "all instances", np.arange(len(results.instances)), alike=False)
-    every = (_grouping(figures, number, each) for number, each in enumerate(_telling(results)))
+    patients = all(instance.phi for instance in results.instances)
+    units = _Units("patients" if patients else "images or patients", patients)
+    whole = _row(figures, "all instances", np.arange(len(results.instances)), units, alike=False)
+    every = (_grouping(figures, number, each, units) for number, each in enumerate(_telling(results)))
     groupings = tuple(grouping for grouping in every if grouping.rows)
     if not groupings or not any(cell.span for each in groupings for row in (whole, *each.rows) for cell in row.cells):
         return None
-    return BreakdownView(columns=tuple(_RATES), note=_NOTE, whole=whole, groupings=groupings)
+    return BreakdownView(columns=tuple(_RATES), note=_NOTE.format(units=units.name), whole=whole, groupings=groupings)
 
 
 # --- groups -------------------------------------------------------------------------------------------------------
@@ -117,11 +131,11 @@ def _groups(instances: list[Instance], values: Callable[[Instance], list[Value]]
 # --- their rates --------------------------------------------------------------------------------------------------
 
 
-def _grouping(figures: Figures, number: int, each: _Property) -> Grouping:
+def _grouping(figures: Figures, number: int, each: _Property, units: _Units) -> Grouping:
     largest = sorted(each.groups.items(), key=lambda group: -group[1].size)
     shown, rest = largest[:_MOST], largest[_MOST:]
     rows = (
-        _row(figures, each.shown(value), members, alike=each.alike, found_by=_filters(each, value))
+        _row(figures, each.shown(value), members, units, alike=each.alike, found_by=_filters(each, value))
         for value, members in shown
     )
     return Grouping(
@@ -143,24 +157,25 @@ def _filters(each: _Property, value: Value) -> str:
     return urlencode(dict(zip(each.found_by, map(one_line, value), strict=True)))
 
 
-def _row(figures: Figures, name: str, members: IntArray, *, alike: bool, found_by: str = "") -> GroupRow:
+def _row(figures: Figures, name: str, members: IntArray, units: _Units, *, alike: bool, found_by: str = "") -> GroupRow:
     return GroupRow(
         name=one_line(name, limit=80),
         instances=members.size,
         found_by=found_by,
         cells=tuple(
-            _cell(column, figures.of(metric, arm, members, alike=alike)) for column, (metric, arm) in _RATES.items()
+            _cell(column, figures.of(metric, arm, members, alike=alike), units)
+            for column, (metric, arm) in _RATES.items()
         ),
     )
 
 
-def _cell(column: str, figure: Figure | None) -> RateCell:
+def _cell(column: str, figure: Figure | None, units: _Units) -> RateCell:
     if figure is None:
         return RateCell(column=column, text="not measured", interval=None, few=True, span=None)
     if figure.few or figure.estimate is None:
         return RateCell(
             column=column,
-            text=f"uncertain: {plural(figure.n, 'instance')}" if figure.unjudged < figure.n else "unjudged",
+            text=f"uncertain: {units.counted(figure)}" if figure.unjudged < figure.n else "unjudged",
             interval=roughly_between(figure.low, figure.high),
             few=True,
             span=Span(estimate=None, low=figure.low, high=figure.high),

@@ -1,17 +1,20 @@
 """What a run's patients can show, in words: before anything is asked, in the report and in the summary."""
 
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Final
 
+from clinhallu_gate.config.thresholds import MEAN
 from clinhallu_gate.planning.certify import Capability, Shown
 from clinhallu_gate.report.figures import plural
 from clinhallu_gate.report.model import TableRow, TableView
+from clinhallu_gate.report.names import METRIC_TITLE
 from clinhallu_gate.report.visible import one_line
 from clinhallu_gate.vocabulary import METRIC_STAGE, Metric
 
 #: Limits on fewer patients err too often (docs/statistics.md).
 FEW: Final = 50
-_COLUMNS: Final = ("Gate", "to be shown", "can be", "patients", "instances")
+_COLUMNS: Final = ("Gate", "to be shown", "can be", "patients")
 
 
 def capability_table(found: Capability) -> TableView:
@@ -24,7 +27,7 @@ def capability_table(found: Capability) -> TableView:
         columns=_COLUMNS,
         rows=tuple(
             TableRow(
-                cells=(one_line(each.gate), claim(each), can_be(each), str(each.patients), str(each.instances)),
+                cells=(_title(each), claim(each), can_be(each), f"{each.patients:,}"),
                 tone="unsure" if each.says in ("too_few", "no_gold") else "void",
             )
             for each in found.gates
@@ -44,7 +47,15 @@ def capability_lines(found: Capability, *, width: int = 120) -> list[str]:
     for name, wanted, each in zip(names, claims, found.gates, strict=True):
         row = f"  {name:<{first}}  {wanted:<{second}}  {can_be(each)}"
         lines += [row] if len(row) <= width else [f"  {name}  {wanted}", f"      {can_be(each)}"]
-    return [*lines, *(f"  {note}" for note in _notes(found))]
+    notes = (wrap(note, width - 2, break_on_hyphens=False) for note in _notes(found))
+    return [*lines, *(f"  {line}" for note in notes for line in note)]
+
+
+def _title(shown: Shown) -> str:
+    """Return the gate's name for people: the metric, and its scope where that is not the mean."""
+    title = METRIC_TITLE[shown.metric]
+    scope = shown.gate.partition("[")[2].removesuffix("]")
+    return one_line(f"{title[:1].upper()}{title[1:]}{'' if scope == MEAN else f': {scope}'}")
 
 
 def claim(shown: Shown) -> str:
@@ -83,7 +94,7 @@ def _if_the_truth(shown: Shown) -> str:
     if truth >= 0.0:
         return f"if the true {_worse(shown)} is {_points(truth)} or less"
     better = "falls" if shown.metric in METRIC_STAGE else "rises"
-    more = f"; if nothing changed, with {plural(shown.needed, 'patient')}" if shown.needed is not None else ""
+    more = f"; if nothing changed, with some {plural(shown.needed, 'patient')}" if shown.needed is not None else ""
     return f"only if it truly {better} by {_points(-truth)} or more{more}"
 
 
@@ -94,7 +105,7 @@ def _too_few(shown: Shown) -> str:
         return f"{begin}, however good the model is"
     best = _percent_up(shown.limit) if shown.bound == "max" else f"{_percent_down(shown.limit)}"
     faultless = f"a faultless model shows at {'most' if shown.bound == 'max' else 'least'} {best}"
-    more = "" if shown.needed is None else f", and passes from {plural(shown.needed, 'patient')} on"
+    more = "" if shown.needed is None else f", and passes from some {plural(shown.needed, 'patient')} on"
     return f"{begin}: {faultless}{more}"
 
 
@@ -113,6 +124,10 @@ def _notes(found: Capability) -> Iterator[str]:
     yield f"{begin}{f'; {said}' if said else ''}. That all pass is less likely than each."
     if found.patients < FEW:
         yield f"Limits on fewer than {FEW} patients err more often than they say."
+    listed = sum(each.says == "list" for each in found.gates)
+    if listed:
+        gates = "1 gate speaks" if listed == 1 else f"{listed} gates speak"
+        yield f"target: benchmark: {gates} of this very list, not of patients like these. Take target: population."
     if found.by_bets:
         yield "Of all instances; gates that are decided early, by bets, need more (clinhallu-gate plan)."
 

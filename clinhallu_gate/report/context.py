@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from clinhallu_gate.planning.certify import Capability
 from clinhallu_gate.records import Record
+from clinhallu_gate.report.beside_public import Rates
 from clinhallu_gate.vocabulary import Detail
 
 
@@ -42,6 +43,8 @@ class RunContext(Record):
     calls_from_store: int
     notes: tuple[str, ...] = ()
     """Whatever limits what the run says: ``--limit 40: 40 of 240 instances``, ``exploratory run``."""
+    alarms: tuple[str, ...] = ()
+    """What has to be said before any figure is, wherever one is shown."""
     rationale: Mapping[str, str] = {}
     """Why a gate's threshold is what it is, by gate id."""
     not_selected: tuple[str, ...] = ()
@@ -52,6 +55,8 @@ class RunContext(Record):
     """Whether the results were made elsewhere, so that no model is asked."""
     detail: Detail = Detail.FULL
     """How much of the data is shown; the results that go with it hold no more than that."""
+    public: Rates | None = None
+    """The rates of the same model in a run on public data."""
     capability: Capability | None = None
     """What the patients can show; None of data without any."""
     failure: str | None = None

@@ -39,6 +39,9 @@ def code(text: str) -> str:
 def _head(view: ReportView) -> Iterator[str]:
     yield f"## {view.headline.word}: {escaped(view.model)}"
     yield ""
+    for alarm in view.alarms:
+        yield f"> **{escaped(alarm)}**"
+        yield ""
     yield escaped(view.headline.sentence)
     yield ""
     about = (view.data, f"judge {view.judge}", f"protocol {view.protocol}", view.against)
@@ -96,7 +99,7 @@ def _capability(view: ReportView) -> Iterator[str]:
     yield ""
     for row in table.rows[:_MOST_GATES]:
         gate, wanted, can_be, *_ = row.cells
-        yield f"- {code(gate)}: {escaped(f'{wanted} can be shown {can_be}')}"
+        yield f"- {escaped(f'{gate}, {wanted}: {can_be}')}"
     yield ""
     for note in table.notes:
         yield escaped(note)

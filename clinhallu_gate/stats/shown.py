@@ -22,7 +22,7 @@ _HALVINGS: Final = 6
 _EACH: Final = 24
 #: Samples at each of three places around the truth that was found, in two steps, and how far these lie apart, as a
 #: share of the way to the nearer end of the range.
-_AROUND: Final = ((60, 0.3), (360, 0.2))
+_AROUND: Final = ((60, 0.3), (240, 0.2))
 #: Values in all samples at one truth: a large sample needs fewer, as its chance of a PASS falls more steeply.
 _VALUES: Final = 200_000
 _FEWEST: Final = 12

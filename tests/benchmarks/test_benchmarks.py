@@ -47,3 +47,12 @@ def test_headers_are_looked_at_within_a_minute_per_ten_thousand() -> None:
     assert (found["headers_files"], found["full_files"], found["ocr_images"]) == (200, 20, 2)
     assert found["headers_s_per_10000"] < 600
     assert found["ocr_again_s"] < found["ocr_s"]
+
+
+def test_headers_of_dicom_files_are_read_in_bounded_time() -> None:
+    """Two hundred files in two layouts: each header once, few drawings of a series, none of them twice."""
+    found = _quick("dicom.py")
+    assert found["series"]["headers"]["files"] == found["single"]["first"]["files"] == 200
+    assert found["series"]["first"]["drawn"] == 10
+    assert found["single"]["second"]["patients"] == found["single"]["headers"]["to_draw"] == 200
+    assert found["single"]["headers"]["cpu_s"] < 6

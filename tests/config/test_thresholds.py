@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from clinhallu_gate.config.thresholds import BaselinePolicy, demand_baseline, expand, load_thresholds
 from clinhallu_gate.errors import BadInput
-from clinhallu_gate.vocabulary import Arm, Metric, Severity, Target
+from clinhallu_gate.vocabulary import Arm, Metric, Severity, Target, Unit
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = "schema_version: 1\ngates:\n"
@@ -34,6 +34,20 @@ def complaint(path: Path) -> str:
     line = str(caught.value)
     assert "\n" not in line
     return line.replace(f"{path.parent}/", "")
+
+
+def test_the_policy_for_local_patients_is_about_patients() -> None:
+    """Every gate speaks of patients like these, each patient alike; blocking ones have a reason, and all are asked."""
+    thresholds = load_thresholds(ROOT / "thresholds" / "local.yaml")
+    specs = expand(thresholds, {"ward": ("ward",)})
+    assert {(spec.target, spec.unit) for spec in specs} == {(Target.POPULATION, Unit.PATIENT)}
+    assert not thresholds.early_stop
+    assert all(spec.rationale for spec in specs)
+    blocking = {spec.id: spec for spec in specs if spec.blocking}
+    for stage in ("visual", "knowledge", "reasoning"):
+        assert blocking[f"{stage}_hallucination_rate[mean]"].max is not None
+    assert blocking["answer_accuracy-drop[mean]"].baseline is BaselinePolicy.IF_GIVEN
+    demand_baseline(thresholds, given=False)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_path_traversal_is_refused(name: str, tmp_path: Path, options: DataOptio
 def test_absolute_paths_are_refused(name: str, tmp_path: Path, options: DataOptions) -> None:
     """Of this system and of others."""
     path = manifest(tmp_path / "data", [_row(name)])
-    assert troubles(path, options) == [f"1: images[0]: {name!r} is absolute; images are named relative to their folder"]
+    assert troubles(path, options) == [f"1: images[0]: {name!r} is absolute; files are named relative to their folder"]
 
 
 def test_links_out_of_the_folder_are_refused(tmp_path: Path, options: DataOptions) -> None:
@@ -71,7 +71,7 @@ def test_hostile_names_in_the_benchmarks_folders_are_refused(release: Release, o
             load_data(["medxpertqa"], DataOptions(data_root=root, cache=options.cache))
         assert [problem.text for problem in raised.value.problems] == [
             "images[0]: '../../MM-0-a.jpeg' leads out of its folder",
-            "images[0]: '/etc/passwd' is absolute; images are named relative to their folder",
+            "images[0]: '/etc/passwd' is absolute; files are named relative to their folder",
         ]
 
 

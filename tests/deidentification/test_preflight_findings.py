@@ -178,7 +178,7 @@ def test_where_files_are_looked_for(tmp_path: Path) -> None:
     (tmp_path / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
     inside = [series / "0.dcm", series / "1.dcm"]
     assert list(files_of(series)) == inside
-    with pytest.raises(BadInput, match="manifest.jsonl: names what holds the link"):
+    with pytest.raises(BadInput, match=r"manifest\.jsonl: names what holds the link"):
         list(files_of(tmp_path / "manifest.jsonl"))
     (series / "link.dcm").unlink()
     assert list(files_of(tmp_path / "manifest.jsonl")) == [tmp_path / "a.png", *inside]

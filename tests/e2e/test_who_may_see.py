@@ -191,6 +191,7 @@ def test_what_is_kept_is_for_its_owner_alone(redacted: Seen, full: Seen) -> None
         "store.sqlite",
         "traces.parquet",
         "instances.jsonl",
+        "identifiers.csv",
         "ids.csv",
         "results.parquet",
         "images",

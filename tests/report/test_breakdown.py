@@ -125,6 +125,26 @@ def test_a_small_group_is_never_shown_as_a_rate() -> None:
     assert [words for words, is_few in drawn if not is_few and RATE.search(words)]
 
 
+def test_of_patients_a_groups_size_is_told_in_patients() -> None:
+    """Forty questions of eight patients are eight patients, and no rate; forty of twenty may be one."""
+    run = planted_run(LARGE)
+
+    def ward(place: int, instance: Instance) -> Instance:
+        cluster = place % 8 if place < 40 else 8 + place % 20
+        tags = ("ward:small",) if place < 40 else ("ward:large",)
+        return instance.model_copy(update={"phi": True, "cluster": f"patient-{cluster}", "tags": tags})
+
+    results = Results([ward(place, instance) for place, instance in enumerate(run.results.instances)])
+    results.found = run.results.found
+    patients = PlantedRun(run.decision, results, run.context)
+    large, small = by(patients, "By ward").rows
+    assert [cell.text for cell in small.cells] == ["uncertain: 8 patients"] * 4
+    assert small.instances == 40
+    assert not any("uncertain" in cell.text for cell in large.cells)
+    assert "fewer than 30 instances or 10 patients, or" in breakdown(patients).note
+    assert "10 images or patients, or" in breakdown(run).note
+
+
 def test_no_group_of_any_run_has_a_rate_that_may_lie_30_points_apart() -> None:
     """The stated rule, over all planted runs."""
     for run in (*(run_named(name) for name in ("pass", "fail", "inconclusive")), planted_run(LARGE)):

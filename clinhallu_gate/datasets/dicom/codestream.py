@@ -17,7 +17,7 @@ _BARE: Final = (0x01, *range(0xD0, 0xD9))
 _FRAMES: Final = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7)
 _APP0, _APP14, _SCAN, _FILL = 0xE0, 0xEE, 0xDA, 0xFF
 _COD, _TILE = 0x52, 0x90
-_RGB_IDS: Final = (b"RGB", b"rgb")
+_JFIF_LENGTH, _ADOBE_LENGTH = 14, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,9 @@ class Codestream:
     samples: int
     precision: int
     tells_colour: bool = False
-    """JPEG: whether markers say if colours are RGB or YBR, which libjpeg then heeds."""
+    """JPEG: whether it says if colours are RGB or YBR in a way that libjpeg heeds."""
+    named_rgb: bool = False
+    """JPEG: whether its components are called r, g and b, which libjpeg does not heed."""
     transformed: bool = False
     """JPEG 2000: whether decoding undoes a colour transform, so that RGB comes out."""
 
@@ -67,19 +69,26 @@ def _segments(frame: bytes, place: int) -> Iterator[_Segment]:
 
 def _jpeg(frame: bytes) -> Codestream | None:
     size: tuple[int, int, int, int] | None = None
-    tells = False
+    told, ids = False, b""
     for segment in _segments(frame, len(_JPEG_START)):
         if segment.marker == _SCAN:
             break
         if segment.marker in _FRAMES:
             size = struct.unpack_from(">BHHB", segment.body)
-            tells = tells or segment.body[6::3] in _RGB_IDS
-        tells = tells or (segment.marker == _APP0 and segment.body.startswith(b"JFIF"))
-        tells = tells or (segment.marker == _APP14 and segment.body.startswith(b"Adobe"))
+            ids = segment.body[6::3]
+        told = told or _tells(segment)
     if size is None:
         return None
     precision, rows, columns, samples = size
-    return Codestream(rows, columns, samples, precision, tells_colour=tells)
+    return Codestream(rows, columns, samples, precision, tells_colour=told or ids == b"RGB", named_rgb=ids == b"rgb")
+
+
+def _tells(segment: _Segment) -> bool:
+    """Whether a marker says how colours are kept; shorter ones are no such markers for libjpeg (jdmarker.c)."""
+    body = segment.body
+    if segment.marker == _APP0:
+        return body.startswith(b"JFIF\0") and len(body) >= _JFIF_LENGTH
+    return segment.marker == _APP14 and body.startswith(b"Adobe") and len(body) >= _ADOBE_LENGTH
 
 
 def _jpeg_2000(frame: bytes, place: int) -> Codestream | None:

@@ -12,7 +12,9 @@ from pydicom import Dataset, uid
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 
+from clinhallu_gate.datasets.dicom.attributes import value_of
 from clinhallu_gate.datasets.dicom.codestream import Codestream, codestream_of
+from clinhallu_gate.datasets.dicom.deep_jpeg import deep_jpeg
 from clinhallu_gate.datasets.dicom.layout import Layout, syntax_name
 from clinhallu_gate.datasets.dicom.refusal import NotDrawable, reading
 
@@ -43,8 +45,10 @@ _VALID: Final = "uncompressed, deflated, JPEG, JPEG Lossless, JPEG-LS, JPEG 2000
 _JPEG_LOSSY: Final = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
 #: Here alone bits that do not count may hold something else, such as an overlay.
 _EXACT: Final = (*uid.UncompressedTransferSyntaxes, uid.RLELossless, uid.JPEGLossless, uid.JPEGLosslessSV1)
-#: No encoder makes more of bytes that do not repeat than one in 128; odd ones write each with its count.
-_RLE_LARGEST: Final = 3
+#: A byte that does not repeat takes two at most: itself, and how many follow.
+_RLE_LARGEST: Final = 2
+_RLE_HEADER: Final = 64
+_BITS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +67,30 @@ def decode(header: Dataset, layout: Layout, frame: int) -> Decoded:
         raise NotDrawable(f"has no frame {frame + 1}. Valid: 1 to {layout.frames}")
     if layout.syntax not in PLUGINS:
         raise NotDrawable(f"has transfer syntax {syntax_name(layout.syntax)}, which cannot be decoded. Valid: {_VALID}")
+    if layout.allocated == 1 and layout.syntax in uid.UncompressedTransferSyntaxes:
+        return Decoded(_bits(header, layout, frame), rgb=False)
     if layout.syntax in uid.UncompressedTransferSyntaxes:
         samples = _asked(header, layout, frame)
         return Decoded(_counting(samples, layout), rgb=layout.photometric == "RGB")
     encoded = _encoded(header, layout, frame)
-    stream = None if layout.syntax == uid.RLELossless else _fitting(encoded, layout)
-    if stream is not None and layout.syntax in _JPEG_LOSSY:
-        return Decoded(_jpeg(encoded, stream, layout), rgb=True)
+    if layout.syntax == uid.RLELossless:
+        _refuse_swollen(encoded, layout)
+        return Decoded(_counting(_asked(header, layout, frame), layout), rgb=layout.photometric == "RGB")
+    stream = _fitting(encoded, layout)
+    if layout.syntax in _JPEG_LOSSY:
+        deep = stream.precision > _BITS
+        return Decoded(deep_jpeg(encoded, layout) if deep else _jpeg(encoded, stream, layout), rgb=True)
     samples = _asked(header, layout, frame)
     if layout.syntax in _EXACT:
         samples = _counting(samples, layout)
-    rgb = layout.photometric in ("RGB", "YBR_ICT", "YBR_RCT") or (stream is not None and stream.transformed)
-    return Decoded(samples, rgb=rgb)
+    return Decoded(samples, rgb=layout.photometric in ("RGB", "YBR_ICT", "YBR_RCT") or stream.transformed)
 
 
 def _asked(header: Dataset, layout: Layout, frame: int) -> Array:
     for plugin in PLUGINS[layout.syntax]:
-        options: dict[str, Any] = {"correct_unused_bits": False} if layout.syntax in _EXACT else {}
+        options: dict[str, Any] = {"planar_configuration": layout.planar}
+        if layout.syntax in _EXACT:
+            options["correct_unused_bits"] = False
         try:
             decoder = get_decoder(layout.syntax)
             samples: Array = decoder.as_array(header, index=frame, raw=True, decoding_plugin=plugin, **options)[0]
@@ -91,14 +102,38 @@ def _asked(header: Dataset, layout: Layout, frame: int) -> Array:
     raise _undecodable(layout)
 
 
+def _bits(header: Dataset, layout: Layout, frame: int) -> Array:
+    """Cut a frame of single bits out; it may begin within a byte, where pydicom reads one byte too few."""
+    with reading(layout.keyword):
+        data = header[layout.keyword].value
+    length = layout.rows * layout.columns
+    first, skipped = divmod(frame * length, _BITS)
+    cut = np.frombuffer(data[first : first + (skipped + length + _BITS - 1) // _BITS], np.uint8)
+    bits = np.unpackbits(cut, bitorder="little")[skipped : skipped + length]
+    return bits.reshape(layout.rows, layout.columns)
+
+
 def _undecodable(layout: Layout) -> NotDrawable:
     return NotDrawable(f"has pixel data that cannot be decoded as {syntax_name(layout.syntax)}")
 
 
 def _encoded(header: Dataset, layout: Layout, frame: int) -> bytes:
+    offsets, lengths = value_of(header, "ExtendedOffsetTable"), value_of(header, "ExtendedOffsetTableLengths")
     with reading(layout.keyword):
         data = header[layout.keyword].value
-        return get_frame(data, frame, number_of_frames=layout.frames)
+        return get_frame(
+            data,
+            frame,
+            number_of_frames=layout.frames,
+            extended_offsets=(offsets, lengths) if offsets and lengths else None,
+        )
+
+
+def _refuse_swollen(encoded: bytes, layout: Layout) -> None:
+    """Refuse run lengths that are longer than what they stand for: more would come out than is promised."""
+    promised = layout.rows * layout.columns * layout.samples * layout.allocated // 8
+    if len(encoded) > _RLE_LARGEST * promised + 2 * _RLE_HEADER:
+        raise NotDrawable(f"has {len(encoded)} bytes of RLE for a frame of {promised}")
 
 
 def _fitting(encoded: bytes, layout: Layout) -> Codestream:
@@ -117,12 +152,11 @@ def _said(size: tuple[int, int, int]) -> str:
 
 
 def _jpeg(encoded: bytes, stream: Codestream, layout: Layout) -> Array:
-    """Decode with libjpeg (in Pillow), colours as RGB: what the markers say of them counts more than the header."""
-    if stream.precision != 8:  # noqa: PLR2004 - bits
-        raise NotDrawable(f"has JPEG with {stream.precision} bits, which cannot be decoded. Valid: 8 bits")
+    """Decode with libjpeg (in Pillow), colours as RGB: what the frame says of them counts more than the header."""
     try:
         with Image.open(io.BytesIO(encoded), formats=("JPEG",)) as image:
-            if stream.samples > 1 and layout.photometric == "RGB" and not stream.tells_colour:
+            unsaid = not stream.tells_colour and (layout.photometric == "RGB" or stream.named_rgb)
+            if stream.samples > 1 and unsaid:
                 # libjpeg would take it for YBR; asked for YBR it gives what is there.
                 image.draft("YCbCr", image.size)
                 return np.array(image)

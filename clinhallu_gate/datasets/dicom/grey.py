@@ -10,6 +10,7 @@ from pydicom import Dataset
 from clinhallu_gate.datasets.dicom.attributes import code, value_of
 from clinhallu_gate.datasets.dicom.decoding import Array
 from clinhallu_gate.datasets.dicom.layout import Layout
+from clinhallu_gate.datasets.dicom.levels import levels_of
 from clinhallu_gate.datasets.dicom.modality import Modality, modality_of
 from clinhallu_gate.datasets.dicom.refusal import NotDrawable, reading
 from clinhallu_gate.datasets.dicom.windows import WHITE, chosen_window
@@ -17,8 +18,6 @@ from clinhallu_gate.datasets.dicom.windows import WHITE, chosen_window
 Floats = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
 _SHALLOW: Final = 8
-#: Levels of up to so many bits are looked up in a table of all that could occur.
-_TABLED: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +29,12 @@ class Shades:
     steps: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Levels:
-    """The stored numbers that occur in a frame, ascending, and where each pixel's stands among them."""
-
-    occurring: Array
-    places: npt.NDArray[np.intp]
-
-
 def shades(header: Dataset, layout: Layout, stored: Array, frame: int, asked: str | None) -> Shades:
     """Draw a grey frame. Raises ``NotDrawable`` if its header cannot be followed.
 
     Everything is worked out once per number that occurs, in 64-bit floating point, and rounded once.
     """
-    levels = _levels(stored)
+    levels = levels_of(stored)
     numbers = levels.occurring.astype(np.float64)
     modality = modality_of(header, frame)
     chosen = chosen_window(header, frame, asked, rescaled=modality.given)
@@ -65,20 +56,7 @@ def shades(header: Dataset, layout: Layout, stored: Array, frame: int, asked: st
     steps = [step for step in (modality.step, inversion) if step]
     if chosen is not None and len(shown) > 1 and shown.min() == shown.max():
         steps.append("one brightness in this window")
-    return Shades(pixels=(255 - shown if inversion else shown)[levels.places], window=window, steps=tuple(steps))
-
-
-def _levels(stored: Array) -> _Levels:
-    if stored.dtype.kind in "iu" and stored.size:
-        low, high = int(stored.min()), int(stored.max())
-        if high - low < 2**_TABLED:
-            offsets = (stored.astype(np.int64) - low).astype(np.intp)
-            present = np.zeros(high - low + 1, dtype=np.bool_)
-            present[offsets] = True
-            ranks = np.cumsum(present) - 1
-            return _Levels(occurring=np.flatnonzero(present) + low, places=ranks[offsets])
-    occurring, places = np.unique(stored, return_inverse=True)
-    return _Levels(occurring=occurring, places=places.reshape(stored.shape))
+    return Shades(pixels=levels.painted(255 - shown if inversion else shown), window=window, steps=tuple(steps))
 
 
 def _as_stored(layout: Layout, modality: Modality) -> bool:

@@ -1,13 +1,20 @@
 """What a header promises of its pixels, and whether they may be decoded at all."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
-from pydicom.uid import UID, AllTransferSyntaxes, ExplicitVRBigEndian, UncompressedTransferSyntaxes
+from pydicom.uid import (
+    UID,
+    JPEG2000TransferSyntaxes,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    UncompressedTransferSyntaxes,
+)
 
-from clinhallu_gate.datasets.dicom.attributes import code, value_of, whole
+from clinhallu_gate.datasets.dicom.attributes import code, whole
 from clinhallu_gate.datasets.dicom.refusal import NotDrawable, reading
 from clinhallu_gate.datasets.pixels import MAX_MEGAPIXELS
 
@@ -18,6 +25,11 @@ _PIXELS: Final = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _GREY: Final = ("MONOCHROME1", "MONOCHROME2")
 _ONE: Final = (*_GREY, "PALETTE COLOR")
 _THREE: Final = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420", "YBR_PARTIAL_422")
+_ONLY_IN: Final = {
+    ("YBR_PARTIAL_420", "YBR_PARTIAL_422"): (JPEGBaseline8Bit, JPEGExtended12Bit),
+    ("YBR_ICT", "YBR_RCT"): JPEG2000TransferSyntaxes,
+}
+"""Colour spaces that a codec undoes itself, and nobody else here."""
 _RETIRED: Final = ("HSV", "ARGB", "CMYK")
 _WIDTHS: Final = {"PixelData": (1, 8, 16, 32), "FloatPixelData": (32,), "DoubleFloatPixelData": (64,)}
 #: Of an element that ends with a mark: how compressed pixels are kept.
@@ -26,7 +38,7 @@ UNDEFINED_LENGTH: Final = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The pixels of one frame, as the header says that they are stored."""
+    """The pixels of a frame, as the header says that they are stored."""
 
     syntax: UID
     keyword: str
@@ -42,6 +54,8 @@ class Layout:
     shift: int
     """Bits below those that count."""
     signed: bool
+    planar: int
+    """Of three samples: 0 if they stand together, 1 if colours stand apart."""
     photometric: str
     frames: int
 
@@ -69,7 +83,8 @@ def layout_of(header: Dataset) -> Layout:
     if megapixels > MAX_MEGAPIXELS:
         size = f"{columns} x {rows} pixels"
         raise NotDrawable(f"has {size}, {megapixels:.0f} megapixels. Valid: at most {MAX_MEGAPIXELS}")
-    samples, photometric = _colour(header)
+    syntax = syntax_of(header)
+    samples, photometric = _colour(header, syntax)
     allocated = whole(header, "BitsAllocated", 1, 64)
     if allocated not in _WIDTHS[keyword]:
         valid = ", ".join(map(str, _WIDTHS[keyword]))
@@ -78,7 +93,7 @@ def layout_of(header: Dataset) -> Layout:
     stored = allocated if floating else whole(header, "BitsStored", 1, allocated)
     high = stored - 1 if floating else whole(header, "HighBit", stored - 1, allocated - 1, default=stored - 1)
     layout = Layout(
-        syntax=syntax_of(header),
+        syntax=syntax,
         keyword=keyword,
         rows=rows,
         columns=columns,
@@ -87,6 +102,7 @@ def layout_of(header: Dataset) -> Layout:
         stored=stored,
         shift=high + 1 - stored,
         signed=floating or whole(header, "PixelRepresentation", 0, 1) == 1,
+        planar=whole(header, "PlanarConfiguration", 0, 1, default=0) if samples > 1 else 0,
         photometric=photometric,
         frames=frame_count(header),
     )
@@ -105,9 +121,7 @@ def syntax_of(header: Dataset) -> UID:
 
 def syntax_name(syntax: UID) -> str:
     """Return what a transfer syntax is called, without repeating an unknown one."""
-    return (
-        syntax.name if syntax in (*AllTransferSyntaxes, ExplicitVRBigEndian) or syntax.name != syntax else "(unknown)"
-    )
+    return syntax.name if syntax.name != syntax else "(unknown)"
 
 
 def _keyword(header: Dataset) -> str:
@@ -119,7 +133,7 @@ def _keyword(header: Dataset) -> str:
     return present[0]
 
 
-def _colour(header: Dataset) -> tuple[int, str]:
+def _colour(header: Dataset, syntax: UID) -> tuple[int, str]:
     samples, photometric = whole(header, "SamplesPerPixel", 1, 4), code(header, "PhotometricInterpretation")
     if photometric not in (*_ONE, *_THREE):
         shown = photometric if photometric in _RETIRED else "none or an unknown one"
@@ -127,21 +141,33 @@ def _colour(header: Dataset) -> tuple[int, str]:
     wanted = 1 if photometric in _ONE else 3
     if samples != wanted:
         raise NotDrawable(f"has {samples} samples per pixel where {photometric} has {wanted}")
-    if samples > 1 and value_of(header, "PlanarConfiguration") is not None:
-        whole(header, "PlanarConfiguration", 0, 1)
+    for names, syntaxes in _ONLY_IN.items():
+        if photometric in names and syntax not in syntaxes:
+            raise NotDrawable(f"has PhotometricInterpretation {photometric} in {syntax_name(syntax)}")
     return samples, photometric
 
 
 def _refuse_short(layout: Layout, header: Dataset) -> None:
-    """Compare what the header promises with the length of the element, before anything is loaded."""
+    """Compare what the header promises with what there is, before anything is loaded."""
+    element = header.get_item(layout.keyword)
+    length = element.length if isinstance(element, RawDataElement) else len(element.value or b"")
+    if isinstance(element, RawDataElement) and _is_cut_off(header, element):
+        raise NotDrawable("is cut off: it ends within its pixel data")
     if layout.syntax not in UncompressedTransferSyntaxes:
         return
+    if length == UNDEFINED_LENGTH:
+        raise NotDrawable("has compressed pixel data where its transfer syntax says otherwise")
     bits = layout.rows * layout.columns * layout.samples * layout.allocated * layout.frames
     if layout.photometric == "YBR_FULL_422":
         bits = bits // 3 * 2
-    element = header.get_item(layout.keyword)
-    length = element.length if isinstance(element, RawDataElement) else len(element.value or b"")
-    if length == UNDEFINED_LENGTH:
-        raise NotDrawable("has compressed pixel data where its transfer syntax says otherwise")
     if length < -(-bits // 8):
         raise NotDrawable(f"has {length} bytes of pixels where its header promises {-(-bits // 8)}")
+
+
+def _is_cut_off(header: Dataset, element: RawDataElement) -> bool:
+    """Whether an element says that it is longer than its file, or than what was read of it."""
+    if element.length == UNDEFINED_LENGTH:
+        return False
+    if element.value is not None:
+        return len(element.value) < element.length
+    return element.value_tell + element.length > Path(header.filename).stat().st_size

@@ -1,6 +1,8 @@
 """Reads DICOM files: headers at once, pixels when they are asked for."""
 
 import io
+import os
+import stat
 import zlib
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -40,8 +42,8 @@ def read(path: Path) -> Dataset:
         NotDrawable: What is no DICOM, malformed, too large, or cannot be opened.
     """
     try:
+        _refuse_unfit(path.stat())
         with quiet(), path.open("rb") as file:
-            _refuse_large(path.stat().st_size)
             return _read(path, file)
     except OSError as error:
         raise NotDrawable(f"cannot be read: {error.strerror or type(error).__name__}") from None
@@ -53,9 +55,12 @@ def read(path: Path) -> Dataset:
         raise NotDrawable("is a malformed DICOM file") from None
 
 
-def _refuse_large(size: int) -> None:
-    if size > MAX_BYTES:
-        raise NotDrawable(f"has {size / 2**20:.0f} MiB. Valid: at most {MAX_BYTES / 2**20:.0f}")
+def _refuse_unfit(found: os.stat_result) -> None:
+    """Refuse what is no file (a pipe would never end) or too large."""
+    if not stat.S_ISREG(found.st_mode):
+        raise NotDrawable("is not a file")
+    if found.st_size > MAX_BYTES:
+        raise NotDrawable(f"has {found.st_size / 2**20:.0f} MiB. Valid: at most {MAX_BYTES / 2**20:.0f}")
 
 
 def _read(path: Path, file: BinaryIO) -> Dataset:
@@ -67,11 +72,20 @@ def _read(path: Path, file: BinaryIO) -> Dataset:
         meta = read_file_meta_info(path)
         if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
             return _inflated(file, meta)
-    header = dcmread(path, defer_size=_DEFERRED, force=bare)
-    if bare and "SOPClassUID" not in header:
-        raise NotDrawable("is not a DICOM file")
+    header = _bare(path) if bare else dcmread(path, defer_size=_DEFERRED)
     _complete(header)
     return header
+
+
+def _bare(path: Path) -> FileDataset:
+    """Read a file without preamble, which may be anything that begins with the same two bytes."""
+    try:
+        header = dcmread(path, defer_size=_DEFERRED, force=True)
+        if "SOPClassUID" in header:
+            return header
+    except Exception:  # noqa: BLE001, S110 - what cannot be read as DICOM is none
+        pass
+    raise NotDrawable("is not a DICOM file")
 
 
 def _inflated(file: BinaryIO, meta: FileMetaDataset) -> Dataset:

@@ -48,7 +48,7 @@ class Window:
     @property
     def said(self) -> str:
         """Return the window as it is recorded."""
-        shown = f"{self.center:g}/{self.width:g}"
+        shown = f"{self.center:.10g}/{self.width:.10g}"
         return shown if self.function == "LINEAR" else f"{shown} {self.function}"
 
 

@@ -6,6 +6,8 @@ import numpy as np
 from pydicom import Dataset, FileMetaDataset, dcmread
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from clinhallu_gate.datasets.dicom.quiet import quiet
+
 
 def image(pixels: np.ndarray, *, syntax: UID = ExplicitVRLittleEndian, **attributes: object) -> Dataset:
     """Return an image with these stored numbers, (rows, columns[, 3]) or with frames before; attributes as keywords."""
@@ -28,8 +30,9 @@ def image(pixels: np.ndarray, *, syntax: UID = ExplicitVRLittleEndian, **attribu
     raw = pixels.astype(pixels.dtype.newbyteorder("<" if syntax.is_little_endian else ">")).tobytes()
     header.PixelData = raw + b"\0" * (len(raw) % 2)
     header["PixelData"].VR = "OB" if header.BitsAllocated <= 8 else "OW"
-    for name, value in attributes.items():
-        setattr(header, name, value)
+    with quiet():
+        for name, value in attributes.items():
+            setattr(header, name, value)
     return header
 
 

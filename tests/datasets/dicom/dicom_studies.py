@@ -8,6 +8,8 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from clinhallu_gate.datasets.dicom.quiet import quiet
+
 #: A row on DICOM; its patient is the header's.
 ASKED: Final[Mapping[str, Any]] = {
     "question": "Is there a fracture?",
@@ -32,8 +34,7 @@ def header(*, series: str = "1", number: int | None = 1, place: float | None = N
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     made.file_meta.MediaStorageSOPClassUID = CTImageStorage
     made.file_meta.MediaStorageSOPInstanceUID = sop
-    seed = sum(sop.encode()) * 7
-    pixels = (np.arange(64 * frames, dtype=np.uint16).reshape(frames, 8, 8) * 16 + seed) % 4096
+    pixels = np.random.default_rng(list(sop.encode())).integers(0, 4096, (frames, 8, 8), np.uint16)
     said: dict[str, Any] = {
         "SOPClassUID": CTImageStorage,
         "SOPInstanceUID": sop,
@@ -69,7 +70,8 @@ def header(*, series: str = "1", number: int | None = 1, place: float | None = N
 
 
 def save(path: Path, **more: Any) -> Path:  # noqa: ANN401
-    """Write such a slice."""
+    """Write such a slice, valid or not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    header(**more).save_as(path, enforce_file_format=True)
+    with quiet():
+        header(**more).save_as(path, enforce_file_format=True)
     return path

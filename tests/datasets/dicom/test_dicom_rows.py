@@ -3,18 +3,25 @@
 import os
 from collections import Counter
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from data_files import ROW, manifest, only, pixels, png, troubles
+from dicom_files import image as image_of
+from dicom_files import written
 from dicom_studies import ASKED, save, uid
 from pydicom.dataset import Dataset as Elements
+from pydicom.uid import BasicTextSRStorage
 
-from clinhallu_gate.datasets.dataset import Dataset, Identifier
+from clinhallu_gate.datasets.dataset import Dataset, Identifier, Selected
 from clinhallu_gate.datasets.load import DataOptions, load_data
+from clinhallu_gate.datasets.period import Period
+from clinhallu_gate.datasets.phantom.generate import phantom_instances
 
 FACTS = ("modality:ct", "body_part:chest", "manufacturer:ge", "age:60-69", "sex:f")
 PATIENTS = {key: value for key, value in ASKED.items() if key != "phi"}
@@ -70,7 +77,7 @@ def test_what_was_drawn_is_not_drawn_again(
     first = _load(tmp_path, options, *rows)
     assert first.drawn[0].steps == ("rescaled to HU",)
     with monkeypatch.context() as patched:
-        patched.delattr("clinhallu_gate.datasets.dicom.taking.draw_all")
+        patched.setattr("clinhallu_gate.datasets.dicom.taking.draw_all", lambda _: iter(()))
         assert _load(tmp_path, options, *rows) == first
     assert _load(tmp_path, options, {**rows[0], "window": "lung"}).sha256 != first.sha256
     notes = tmp_path / "cache" / "checked.jsonl"
@@ -92,39 +99,6 @@ def test_facts_of_the_study_become_tags(tmp_path: Path, options: DataOptions) ->
         (*FACTS[1:], "modality:angio_ct"),
     ]
     assert {i.stratum for i in dataset.instances} == {"mine"}
-
-
-@pytest.mark.parametrize(
-    ("said", "tag"),
-    [
-        ({"Modality": "JANE DOE"}, "modality:other"),
-        ({"BodyPartExamined": "Jane's knee"}, "body_part:other"),
-        ({"BodyPartExamined": "THORAX"}, "body_part:chest"),
-        ({"BodyPartExamined": "C-SPINE"}, "body_part:cspine"),
-        ({"Manufacturer": "Doe & Sons"}, "manufacturer:other"),
-        ({"Manufacturer": "SIEMENS Healthineers"}, "manufacturer:siemens"),
-        ({"Manufacturer": "Geiger"}, "manufacturer:other"),
-        ({"PatientAge": "089Y"}, "age:80-89"),
-        ({"PatientAge": "104Y"}, "age:90+"),
-        ({"PatientAge": "018M"}, "age:0-9"),
-        ({"PatientAge": "003D"}, "age:0-9"),
-        ({"PatientBirthDate": "19300102", "StudyDate": "20200101"}, "age:80-89"),
-        ({"PatientBirthDate": "19300101", "StudyDate": "20200101"}, "age:90+"),
-        ({"PatientBirthDate": "1930", "StudyDate": "20200101"}, None),
-        ({"PatientBirthDate": "20210101", "StudyDate": "20200101"}, None),
-        ({"PatientSex": "JANE"}, None),
-        ({"PatientSex": "o"}, "sex:o"),
-        ({"Modality": None}, None),
-    ],
-)
-def test_tags_are_words_of_a_list(
-    said: dict[str, str | None], tag: str | None, tmp_path: Path, options: DataOptions
-) -> None:
-    """Free text is ``other``, ages are bands of ten years and 90+ one of them; what is not said is no tag."""
-    save(tmp_path / "a.dcm", **said)
-    tags = only(manifest(tmp_path, [{**ASKED, "images": ["a.dcm"]}], images={}), options).tags
-    kind = {"Modality": "modality", "PatientSex": "sex"}.get(next(iter(said)), (tag or "age:").partition(":")[0])
-    assert [found for found in tags if found.startswith(f"{kind}:")] == ([tag] if tag else [])
 
 
 def test_a_stratum_may_name_facts(tmp_path: Path, options: DataOptions) -> None:
@@ -291,6 +265,7 @@ def test_a_film_gives_as_many_images_as_the_model_takes(tmp_path: Path, options:
         ({"window": "no-such"}, "images[0]: 'film.dcm' (frame 1) has no window of the name asked for"),
         ({"images": ["zero.dcm"]}, "images[0]: 'zero.dcm' has NumberOfFrames 0. Valid: 1 to "),
         ({"images": ["report.dcm"]}, "images[0]: 'report.dcm' holds no image"),
+        ({"images": ["rowless.dcm"]}, "images[0]: 'rowless.dcm' is cut off, or holds neither an image nor "),
         ({"images": ["text.dcm"]}, "images[0]: 'text.dcm' is not a DICOM file"),
         ({"images": ["cut.dcm"]}, "images[0]: 'cut.dcm' "),
         ({"images": ["bad.dcm"]}, "images[0]: 'bad.dcm' has a malformed header"),
@@ -306,7 +281,8 @@ def test_what_cannot_be_drawn_is_one_problem(
     data = tmp_path / "data"
     film = save(data / "film.dcm", NumberOfFrames=4)
     save(data / "zero.dcm", NumberOfFrames=0)
-    save(data / "report.dcm", Rows=None, Columns=None, PixelData=None)
+    save(data / "report.dcm", SOPClassUID=BasicTextSRStorage, Rows=None, Columns=None, PixelData=None)
+    save(data / "rowless.dcm", Rows=None)
     bad = save(data / "bad.dcm", number=123456)
     bad.write_bytes(bad.read_bytes().replace(b"123456", b"1x3-56"))
     (data / "text.dcm").write_text("Featherstonehaugh")
@@ -339,3 +315,56 @@ def test_a_row_that_is_left_out_leaves_nothing_drawn(tmp_path: Path, options: Da
     some = _load(tmp_path, replace(options, allow_bad_rows=1), *rows)
     assert (some.sha256, some.drawn) == (alone.sha256, alone.drawn)
     assert Counter(problem.row for problem in some.left_out) == {2: 1}
+
+
+def test_a_study_has_its_day_from_its_header(tmp_path: Path, options: DataOptions) -> None:
+    """The latest of several, unless the row says one; a broken date is none."""
+    save(tmp_path / "old.dcm", StudyDate="20200101")
+    save(tmp_path / "new.dcm", StudyDate="20240630", number=2)
+    save(tmp_path / "none.dcm", StudyDate="2024063", number=3)
+    rows = [
+        {**ASKED, "images": ["old.dcm"]},
+        {**ASKED, "id": "2", "images": ["new.dcm", "old.dcm"]},
+        {**ASKED, "id": "3", "images": ["old.dcm"], "study_date": "2024-07-01"},
+    ]
+    since = replace(options, period=Period(date(2024, 6, 1), None))
+    dataset = _load(tmp_path, since, *rows)
+    assert [instance.id for instance in dataset.instances] == ["2", "3"]
+    assert [image.instance for image in dataset.drawn] == ["2", "2", "3"]
+    assert dataset.selected == Selected(rows=3, outside=1)
+    assert len([*(tmp_path / "cache" / "images").rglob("*.png")]) == 2
+    later = replace(options, cache=tmp_path / "later", period=Period(date(2024, 6, 30), date(2024, 6, 30)))
+    _load(tmp_path, later, *rows[:1], {**rows[1], "images": ["new.dcm"]})
+    assert len([*(tmp_path / "later" / "images").rglob("*.png")]) == 1
+    assert _troubles(tmp_path, since, {**ASKED, "images": ["none.dcm"]}) == [
+        "1: study_date: is missing, which --since and --until need"
+    ]
+
+
+def test_phantoms_are_the_same_as_dicom(tmp_path: Path, options: DataOptions) -> None:
+    """Without loss every pixel that a model sees is the PNG's, and so are strata and clusters: gates decide alike."""
+    phantoms = phantom_instances(studies=1)
+    rows: dict[str, list[dict[str, Any]]] = {"png": [], "dcm": []}
+    for phantom in phantoms:
+        said = {
+            "id": phantom.id,
+            "stratum": phantom.stratum,
+            "question": phantom.question,
+            "answer": phantom.answer,
+            "question_type": str(phantom.question_type),
+            "options": list(phantom.options),
+            "phi": False,
+        } | ({"answer_letter": phantom.answer_letter} if phantom.answer_letter else {})
+        names = [image.sha256 for image in phantom.images]
+        for image in phantom.images:
+            (tmp_path / f"{image.sha256}.png").write_bytes(image.read())
+            grey = np.asarray(pixels(image))
+            as_dicom = image_of(grey, SOPInstanceUID=uid(image.sha256), PatientID=phantom.cluster)
+            written(as_dicom, tmp_path / f"{image.sha256}.dcm")
+        rows["png"].append({**said, "images": [f"{name}.png" for name in names], "patient_id": phantom.cluster})
+        rows["dcm"].append({**said, "images": [f"{name}.dcm" for name in names]})
+    png_, dcm = (_load(tmp_path, options, *each).instances for each in rows.values())
+    for one, other in zip(png_, dcm, strict=True):
+        assert (one.id, one.stratum, one.cluster) == (other.id, other.stratum, other.cluster)
+        for left, right in zip(one.images, other.images, strict=True):
+            assert np.array_equal(np.asarray(pixels(left)), np.asarray(pixels(right)))
