@@ -121,6 +121,23 @@ def test_references_still_lead_to_the_copies(tmp_path: Path) -> None:
     assert kept.ReferencedSOPClassUID == copy.SOPClassUID == elements.SOPClassUID
 
 
+def test_values_of_no_use_or_another_kind(tmp_path: Path) -> None:
+    """Each of several UIDs is replaced; text where numbers or codes belong goes; what pixels need stays."""
+    elements = dcmread(test_file("CT_small.dcm"))
+    with quiet(), config.disable_value_validation():
+        elements.IrradiationEventUID = [f"{ROOT}1", f"{ROOT}2"]
+        elements.PhotometricInterpretation = "Monochrome2"
+        elements.add_new("ScanOptions", "CS", "Smith, called")
+        elements.add_new("GantryDetectorTilt", "LO", "Smith again")
+        elements.add_new("ManufacturerModelName", "LO", "Smith at length " * 8_000)
+        elements.save_as(tmp_path / "a.dcm", implicit_vr=False, little_endian=True)
+    data = copy_of(tmp_path / "a.dcm", KEY).data
+    copy = dcmread(_with_data(data, tmp_path))
+    assert copy.IrradiationEventUID == [made_uid(f"{ROOT}1", KEY), made_uid(f"{ROOT}2", KEY)]
+    assert copy.PhotometricInterpretation == "Monochrome2"
+    assert b"smith" not in data.lower()
+
+
 def test_an_overlay_goes_and_that_is_counted(tmp_path: Path) -> None:
     """Graphics may be letters; the groups of overlays are left out whole."""
     done = deidentify(test_file("examples_overlay.dcm"), tmp_path / "out", key=KEY)

@@ -16,7 +16,7 @@ from clinhallu_gate.testing import ScriptedServer
 
 FILES = ("CT_small.dcm", "MR_small.dcm")
 #: What the headers of these files say of patients.
-VALUES = ("CompressedSamples", "1CT1", "4MR1", "JFK IMAGING", "TOSHIBA", "20040119")
+VALUES = ("CompressedSamples", "1CT1", "4MR1", "JFK IMAGING")
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_what_headers_tell_is_said_at_the_start(rig: Rig, patients: Path) -> Non
     told = (
         said + outcome.err + "".join(path.read_text("latin-1") for path in outcome.folder.rglob("*") if path.is_file())
     )
-    assert [value for value in VALUES[:4] if value in told] == []
+    assert [value for value in VALUES if value in told] == []
 
 
 def test_what_was_looked_at_is_purged_with_the_cache(rig: Rig, patients: Path, tmp_path: Path) -> None:
