@@ -11,7 +11,7 @@ MODEL ?= phantom-vlm
 SAMPLE := file://$(CURDIR)/reports/sample/report.html
 PICTURE := chromium --headless --no-sandbox --disable-gpu --disable-background-networking --hide-scrollbars
 
-.PHONY: install gate test test-fast lint sample bench clean
+.PHONY: install gate test test-fast lint sample gold-picture bench clean
 
 install: $(STAMP)
 
@@ -36,11 +36,15 @@ sample: $(STAMP)
 	$(PICTURE) --window-size=1200,1500 --screenshot=reports/sample/report.png $(SAMPLE)
 	$(PICTURE) --window-size=1200,1050 --screenshot=reports/sample/instance.png '$(SAMPLE)#phantom/ct-018-0'
 
+gold-picture: $(STAMP)
+	$(BIN)/python tests/browser/picture_of_gold.py docs/gold.png
+
 bench: $(STAMP)
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/items.py
 	$(BIN)/python benchmarks/prefix_cache.py
 	$(BIN)/python benchmarks/load.py
+	$(BIN)/python benchmarks/dicom.py
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/decision_error.py
 

@@ -12,6 +12,7 @@ Exit status 1 if a bound is missed.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -95,9 +96,10 @@ def peak_mb() -> float:
     return round(int(kib) * 1024 / 1e6, 1)
 
 
-def _in_a_process(*arguments: str) -> dict[str, Any]:
-    command = [sys.executable, __file__, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def run_apart(script: str, *arguments: str, **variables: str) -> dict[str, Any]:
+    """Run a script in a process of its own; return the JSON that it printed, if any."""
+    command, env = [sys.executable, script, *arguments], {**os.environ, **variables}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
     found: dict[str, Any] = json.loads(done.stdout or "{}")
@@ -109,8 +111,11 @@ def measure(numbers: dict[str, int]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for layout in ("results", "copy"):
         with tempfile.TemporaryDirectory() as scratch:
-            _in_a_process("--write", scratch, layout, json.dumps(numbers))
-            found[layout] = {"first": _in_a_process("--load", scratch), "second": _in_a_process("--load", scratch)}
+            run_apart(__file__, "--write", scratch, layout, json.dumps(numbers))
+            found[layout] = {
+                "first": run_apart(__file__, "--load", scratch),
+                "second": run_apart(__file__, "--load", scratch),
+            }
     loads = [once for both in found.values() for once in both.values()]
     digests = [once.pop("sha256") for once in loads]
     assert all(digest == digests[0] for digest in digests), "the same data have one digest"

@@ -6,15 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from clinhallu_gate.errors import BadInput, DoesNotHold
+from clinhallu_gate.errors import BadInput, DoesNotHold, EvaluationFailed, Incomplete
 
 EXIT_OK: Final = 0
 EXIT_DOES_NOT_HOLD: Final = 1
+EXIT_INCOMPLETE: Final = 1
 EXIT_USAGE: Final = 4
+EXIT_NOT_COMPLETED: Final = 11
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, or after one line on stderr 4 (input that cannot be used) or 1 (changed evidence)."""
+    """Run one command and return 0, or after one line on stderr another status.
+
+    4: input that cannot be used; 1: evidence that was changed, or a part that was not done; 11: a model that fails.
+    """
     arguments = _parser().parse_args(argv)
     try:
         said: str = arguments.command(arguments)
@@ -24,6 +29,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DoesNotHold as error:
         sys.stderr.write(f"clinhallu-gate: {error}\n")
         return EXIT_DOES_NOT_HOLD
+    except EvaluationFailed as error:
+        sys.stderr.write(f"clinhallu-gate: {error}\n")
+        return EXIT_NOT_COMPLETED
+    except Incomplete as error:
+        sys.stdout.write(f"{error.said}\n")
+        sys.stderr.write(f"clinhallu-gate: {error}\n")
+        return EXIT_INCOMPLETE
     sys.stdout.write(f"{said}\n")
     return EXIT_OK
 
@@ -32,13 +44,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="clinhallu-gate", description="Commands before and after runs of the gate.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     _add_compare(commands.add_parser("compare", help="tabulate several runs, and say whether they can be compared"))
+    _add_draft(commands.add_parser("draft-gold", help="have a local model draft gold from radiology reports"))
+    _add_deidentify(commands.add_parser("deidentify", help="write copies of DICOM images that name no patient"))
     _add_evidence(commands.add_parser("evidence", help="pack what a run decided, and on what, into one archive"))
     _add_export(commands.add_parser("export", help="write a run as a result tree of the benchmark's own code"))
     _add_freeze(commands.add_parser("freeze", help="write a list of instances that later runs shall be about"))
     _add_model_card(commands.add_parser("model-card", help="print a run's rates as a model card's evaluation results"))
     _add_plan(commands.add_parser("plan", help="how many instances a gate will need, fixed and one by one"))
+    _add_preflight(commands.add_parser("preflight", help="list what tells of patients in files, before they are used"))
     _add_report(commands.add_parser("report", help="say where a run's report lies, or print it as a PDF file"))
     _add_review(commands.add_parser("sample-for-review", help="write a random sample of a run's texts to be labelled"))
+    _add_sign(commands.add_parser("sign-gold", help="record who approved which gold, and when"))
     _add_verify(commands.add_parser("verify", help="check that nothing in an archive of evidence was changed"))
     return parser
 
@@ -49,6 +65,60 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--markdown", action="store_true", help="print Markdown")
     parser.set_defaults(command=_compare)
+
+
+def _add_draft(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("manifest", metavar="MANIFEST", help="manifest whose rows have reports, or a folder with one")
+    who = parser.add_argument_group("who is asked: a model of this site")
+    who.add_argument("--model", metavar="NAME|PATH", help="registry name, hub id or checkpoint folder; hosted on vLLM")
+    who.add_argument("--endpoint", metavar="URL", action="append", default=[], help="a server that already runs")
+    who.add_argument("--model-revision", metavar="REV", help="what an endpoint serves")
+    who.add_argument(
+        "--allow-host", metavar="HOST", action="append", default=[], help="a host beside this machine that may be asked"
+    )
+    who.add_argument("--concurrency", metavar="N", type=int, help="most calls in flight per server")
+    who.add_argument(
+        "--call-timeout", metavar="S", type=_seconds, default=600.0, help="longest wait for a reply (600 s)"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the drafts; default MANIFEST's stem .gold/")
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N rows that lack gold")
+    parser.add_argument("--with-images", action="store_true", help="show the images in the review sheet")
+    parser.set_defaults(command=_draft_gold)
+
+
+def _add_sign(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("manifest", metavar="MANIFEST", help="the manifest, or a folder with one")
+    parser.add_argument("reviewed", type=Path, metavar="REVIEWED", help="the JSON or CSV that the review sheet saved")
+    parser.add_argument("--reviewer", required=True, metavar="NAME", help="who stands for it")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="file to append to; default beside the manifest")
+    parser.set_defaults(command=_sign_gold)
+
+
+def _add_deidentify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", type=Path, metavar="SRC", help="a DICOM file, a folder or a DICOMDIR; never changed")
+    parser.add_argument("folder", type=Path, metavar="DST", help="a new or empty folder for the copies, outside of SRC")
+    parser.add_argument(
+        "--mapping", action="store_true", help="write which UID stands for which into DST.private/uids.csv"
+    )
+    parser.set_defaults(command=_deidentify)
+
+
+def _add_preflight(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths", type=Path, nargs="+", metavar="PATH", help="files, folders, DICOMDIRs or manifests with their images"
+    )
+    parser.add_argument("--full", action="store_true", help="look within sequences, too")
+    parser.add_argument("--ocr", action="store_true", help="look for text in the images, too (needs tesseract)")
+    parser.add_argument(
+        "--kept",
+        type=Path,
+        default=Path("preflight.private"),
+        metavar="DIR",
+        help="private folder from which a killed --full or --ocr goes on (default: %(default)s)",
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write JSON to a new file")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=_preflight)
 
 
 def _add_evidence(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +158,15 @@ def _add_freeze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-root", type=Path, metavar="DIR", help="a downloaded copy of the benchmark")
     parser.add_argument(
         "--allow-bad-rows", type=int, default=0, metavar="N", help="leave out up to N rows that cannot be used"
+    )
+    parser.add_argument(
+        "--private-cache",
+        type=Path,
+        metavar="DIR",
+        help="keep what a DICOMweb server sends, and patients' images, here",
+    )
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="HOST", help="ask a DICOMweb server of this host, too"
     )
     parser.set_defaults(command=_freeze)
 
@@ -166,6 +245,26 @@ def _compare(arguments: argparse.Namespace) -> str:
     return as_markdown(compared) if arguments.markdown else as_text(compared)
 
 
+def _draft_gold(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.gold.command import run_draft  # noqa: PLC0415 - as below
+
+    return run_draft(arguments)
+
+
+def _deidentify(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.deidentification.commands import deidentified  # noqa: PLC0415 - --help needs no pydicom
+
+    return deidentified(arguments.source, arguments.folder, mapping=arguments.mapping)
+
+
+def _preflight(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.deidentification.commands import looked_at  # noqa: PLC0415 - as above
+    from clinhallu_gate.deidentification.findings import Depth  # noqa: PLC0415 - as above
+
+    depth = Depth.OCR if arguments.ocr else Depth.FULL if arguments.full else Depth.HEADERS
+    return looked_at(arguments.paths, depth, kept=arguments.kept, out=arguments.out, as_json=arguments.json)
+
+
 def _evidence(arguments: argparse.Namespace) -> str:
     from clinhallu_gate.evidence import pack  # noqa: PLC0415 - as below
 
@@ -189,6 +288,8 @@ def _freeze(arguments: argparse.Namespace) -> str:
         period=Period.read(arguments.since, arguments.until),
         data_root=arguments.data_root,
         allow_bad_rows=arguments.allow_bad_rows,
+        private_cache=arguments.private_cache,
+        allow_hosts=tuple(arguments.allow_host),
     ).line
 
 
@@ -226,6 +327,13 @@ def _sample_for_review(arguments: argparse.Namespace) -> str:
     from clinhallu_gate.pipeline.reviewing import write_sheet  # noqa: PLC0415 - as above
 
     return write_sheet(arguments.run, arguments.n, arguments.out).line
+
+
+def _sign_gold(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.gold.signing import sign_gold  # noqa: PLC0415 - as above
+
+    signed = sign_gold(arguments.manifest, arguments.reviewed, reviewer=arguments.reviewer, out=arguments.out)
+    return signed.line
 
 
 def _verify(arguments: argparse.Namespace) -> str:

@@ -16,6 +16,19 @@ class DoesNotHold(GateError):
     """Evidence that can be read and is not what was packed (exit 1)."""
 
 
+class Incomplete(GateError):
+    """Not all of what was asked for could be done; what could be is there (exit 1).
+
+    Args:
+        message: One line: how much was done.
+        said: What was done, and what was not.
+    """
+
+    def __init__(self, message: str, said: str) -> None:
+        super().__init__(message)
+        self.said = said
+
+
 class EvaluationFailed(GateError):
     """The evaluation itself could not be completed, whatever the model is like (exit 11).
 
@@ -27,6 +40,20 @@ class EvaluationFailed(GateError):
     def __init__(self, message: str, quoted: str = "") -> None:
         super().__init__(f"{message}{quoted}")
         self.message = message
+
+
+class RequestRefused(EvaluationFailed):
+    """A server refused one request itself, which another attempt cannot mend; others may fare better.
+
+    Args:
+        message: As above.
+        quoted: As above.
+        status: The HTTP status of its answer.
+    """
+
+    def __init__(self, message: str, quoted: str = "", *, status: int | None = None) -> None:
+        super().__init__(message, quoted)
+        self.status = status
 
 
 def not_one_of(what: str, value: object, valid: Iterable[str], *, noun: str) -> str:

@@ -1,12 +1,17 @@
 """The private folder of a run: beside its run folder and for its owner alone, it keeps what others must not see."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from clinhallu_gate.errors import BadInput
+
 _OTHERS: Final = 0o077
+_OF_RUNS: Final = "decision.json"
+"""What every finished run folder holds."""
 
 
 def private_folder(run_dir: Path) -> Path:
@@ -25,6 +30,32 @@ def make_private(folder: Path) -> None:
     """Make a folder that only its owner may enter, or see to it that this one is. Raises ``OSError``."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
+
+
+def demand_private(folder: Path, run_dir: Path | None = None) -> None:
+    """Make a folder that a user named for what others must not see, or see to it that nobody else may enter it.
+
+    Raises:
+        BadInput: It is not ours, others may enter it, it is no folder, or it lies in a run folder, which is handed on.
+    """
+    option = f"--private-cache: {folder}"
+    resolved = folder.resolve()
+    own = run_dir.resolve() if run_dir is not None else None
+    runs = [place for place in (resolved, *resolved.parents) if (place / _OF_RUNS).exists() or place == own]
+    if runs:
+        raise BadInput(f"{option}: lies in the run folder {runs[0]}, which may be handed on. Name another folder.")
+    try:
+        if not folder.exists():
+            make_private(folder)
+        state = folder.stat()
+    except OSError as error:
+        raise BadInput(f"{option}: cannot be made: {error.strerror}.") from error
+    if not stat.S_ISDIR(state.st_mode):
+        raise BadInput(f"{option}: is no folder.")
+    if state.st_uid != os.geteuid():
+        raise BadInput(f"{option}: belongs to another user. Name a folder of your own.")
+    if state.st_mode & _OTHERS:
+        raise BadInput(f"{option}: others may enter it, and patients' images would lie there. Try: chmod 700 {folder}")
 
 
 @contextmanager

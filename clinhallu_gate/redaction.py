@@ -1,9 +1,15 @@
 """Results without the words and pixels of the data: what those may see who may not see patients."""
 
 from dataclasses import replace
+from functools import cache
+from typing import Final
 
 from clinhallu_gate.records import Failed, GoldTrace, Instance, Judged, NotAsked, Unjudged, Verdict
 from clinhallu_gate.results import Found, Results
+
+_NO_GOLD: Final = GoldTrace()
+#: There are four without a reason: each is held once.
+_judged: Final = cache(Judged)
 
 
 def redacted(results: Results) -> Results:
@@ -13,8 +19,10 @@ def redacted(results: Results) -> Results:
     prompt, and an endpoint's fault the request. Names (ids, clusters, strata, tags) stay: those of patients were
     replaced when the data were loaded.
     """
-    bare = Results([bare_instance(instance) for instance in results.instances])
-    bare.found.update({uid: _bare(found) for uid, found in results.found.items()})
+    bare = Results([bare_instance(instance) for instance in results.instances], results.shelf)
+    for uid, found in results.found.items():
+        bare.found[uid] = _bare(found)
+        bare.put_away(uid)
     bare.retest = results.retest
     return bare
 
@@ -22,14 +30,14 @@ def redacted(results: Results) -> Results:
 def bare_instance(instance: Instance) -> Instance:
     """Return an instance of which only names, type and place are told."""
     nothing = {"images": (), "question": "", "options": (), "answer": "", "answer_letter": None, "facts": None}
-    return instance.model_copy(update={**nothing, "gold": GoldTrace()})
+    return instance.model_copy(update={**nothing, "gold": _NO_GOLD})
 
 
 def bare_verdict(verdict: Verdict) -> Verdict:
     """Return a verdict without anybody's words; why nothing was asked is said in our own."""
     match verdict:
         case Judged():
-            return replace(verdict, reason="")
+            return _judged(verdict.outcome, "")
         case Failed() | Unjudged():
             return replace(verdict, detail="")
         case NotAsked():

@@ -1,10 +1,11 @@
 """What an evaluation found: a verdict for every reading of every instance, the texts behind them, what calls cost."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from clinhallu_gate.records import Instance, NotAsked, Reading, Verdict
+from clinhallu_gate.shelf import Key, Shelf, Value
 from clinhallu_gate.vocabulary import ANSWER, STAGE_ARM, Arm, NotAskedReason, Part, Stage
 
 NOT_SELECTED = NotAsked(NotAskedReason.NOT_SELECTED)
@@ -64,10 +65,10 @@ class Found:
     """What was found of one instance."""
 
     verdicts: dict[Reading, Verdict] = field(default_factory=dict)
-    texts: dict[Reading, str] = field(default_factory=dict)
+    texts: MutableMapping[Reading, str] = field(default_factory=dict)
     """The model's own words, where they could be read; given stages are not among them."""
-    costs: dict[TraceOf, CallCost] = field(default_factory=dict)
-    traces: dict[Arm, TraceRecord] = field(default_factory=dict)
+    costs: MutableMapping[TraceOf, CallCost] = field(default_factory=dict)
+    traces: MutableMapping[Arm, TraceRecord] = field(default_factory=dict)
     """The replies behind the texts, of the first trace of each arm."""
     paper: dict[Reading, PaperMark] = field(default_factory=dict)
     """What a result tree of the benchmark's own code holds, by the row that holds it; empty for runs of our own, apart
@@ -94,12 +95,18 @@ class Retest:
 
 
 class Results:
-    """All that was found, by instance."""
+    """All that was found, by instance.
 
-    def __init__(self, instances: Sequence[Instance]) -> None:
+    Args:
+        instances: In order of the data.
+        shelf: Where texts, replies and costs lie once an instance is done with; without one they stay in memory.
+    """
+
+    def __init__(self, instances: Sequence[Instance], shelf: Shelf | None = None) -> None:
         self.instances = tuple(instances)
         self.by_uid = {instance.uid: instance for instance in self.instances}
-        self.found: dict[str, Found] = {instance.uid: Found() for instance in self.instances}
+        self.found: dict[str, Found] = {uid: Found() for uid in self.by_uid}
+        self.shelf = shelf
         self.retest: Retest | None = None
         """How far the judge agrees with itself, if it was asked twice."""
 
@@ -109,6 +116,16 @@ class Results:
         Raises ``KeyError`` for an instance that is not in the data.
         """
         return self.found[uid].verdicts.get(reading, NOT_SELECTED)
+
+    def put_away(self, uid: str) -> None:
+        """Keep what was found of an instance on the shelf, but for its verdicts: everything can still be read."""
+        found = self.found[uid]
+        found.texts, found.traces = self.shelved(found.texts), self.shelved(found.traces)
+        found.costs = self.shelved(found.costs)
+
+    def shelved(self, content: MutableMapping[Key, Value]) -> MutableMapping[Key, Value]:
+        """Return what stands for ``content`` on the shelf; without one, what was given."""
+        return content if self.shelf is None else self.shelf.put(content)
 
     def text(self, uid: str, arm: Arm, part: Part) -> str | None:
         """Return what the model wrote for ``part`` in ``arm``, if that could be read."""

@@ -142,6 +142,19 @@ class Detail(StrEnum):
     """The same, and a report that lists no instance."""
 
 
+class GoldSource(StrEnum):
+    """Whose word the gold trace of an instance is."""
+
+    SUPPLIED = "supplied"
+    """The data's own: whoever made them stands for it."""
+    SIGNED = "signed"
+    """Approved by a person who is known by name, for this very question and image."""
+    UNSIGNED = "unsigned"
+    """A model's draft that nobody signed."""
+    ABSENT = "absent"
+    """A stage at least has no gold text."""
+
+
 #: Each stage's rate is read where everything upstream of the stage is gold.
 STAGE_ARM: Final[dict[Stage, Arm]] = {
     Stage.VISUAL_RECOGNITION: Arm.BASELINE,

@@ -5,11 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from clinhallu_gate.cli import main
-from clinhallu_gate.pipeline.folder import results_table
+from clinhallu_gate.pipeline.folder import write_results
 from clinhallu_gate.records import Judged, Reading
 from clinhallu_gate.results import Results
 from clinhallu_gate.testing import an_instance
@@ -22,7 +21,7 @@ from clinhallu_gate.vocabulary import ANSWER, Arm, Outcome
 def run(tmp_path: Path) -> Path:
     """The folder of a run on one instance."""
     results, rows = _one_result()
-    pq.write_table(results_table(results), tmp_path / "results.parquet")
+    write_results(tmp_path, results)
     write_evidence(tmp_path, results, rows, About(model="m"))
     return tmp_path
 

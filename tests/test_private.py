@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from clinhallu_gate.private import for_owner_alone, kept, make_private, private_folder
+from clinhallu_gate.errors import BadInput
+from clinhallu_gate.private import demand_private, for_owner_alone, kept, make_private, private_folder
 
 
 def test_it_lies_beside_the_run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,6 +35,49 @@ def test_only_its_owner_may_enter(tmp_path: Path) -> None:
     for made in (folder, tmp_path / "new"):
         make_private(made)
         assert stat.S_IMODE(made.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_a_user_names_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    """And taken again as it is."""
+    folder = tmp_path / "more" / "cache"
+    for _ in range(2):
+        demand_private(folder, tmp_path / "run")
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_others_may_enter_is_refused_and_left(tmp_path: Path) -> None:
+    """Its mode may be wanted; the command that changes it is told."""
+    (tmp_path / "open").mkdir(mode=0o755)
+    with pytest.raises(BadInput, match=r"others may enter it.*chmod 700"):
+        demand_private(tmp_path / "open", tmp_path / "run")
+    assert stat.S_IMODE((tmp_path / "open").stat().st_mode) == 0o755
+
+
+def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who owns it may read what lies there."""
+    (tmp_path / "theirs").mkdir(mode=0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    with pytest.raises(BadInput, match="belongs to another user"):
+        demand_private(tmp_path / "theirs", tmp_path / "run")
+
+
+@pytest.mark.parametrize("place", ["run", "run/cache", "earlier/deep/cache"])
+def test_nothing_private_lies_in_a_run_folder(tmp_path: Path, place: str) -> None:
+    """Neither in this run's nor in one that was completed: run folders are handed on."""
+    (tmp_path / "earlier").mkdir()
+    (tmp_path / "earlier" / "decision.json").touch()
+    with pytest.raises(BadInput, match="lies in the run folder"):
+        demand_private(tmp_path / place, tmp_path / "run")
+    assert not (tmp_path / place).exists()
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    """One line says so."""
+    (tmp_path / "file").touch(mode=0o600)
+    with pytest.raises(BadInput, match="is no folder"):
+        demand_private(tmp_path / "file", tmp_path / "run")
+    with pytest.raises(BadInput, match="cannot be made"):
+        demand_private(tmp_path / "file" / "below", tmp_path / "run")
 
 
 @pytest.mark.parametrize(("wanted", "mode"), [(True, 0o600), (False, 0o644)])

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from clinhallu_gate.cli import main
@@ -14,7 +13,7 @@ from clinhallu_gate.gate import Release
 from clinhallu_gate.judge.agreement import agreement
 from clinhallu_gate.judge.labels import LabelFile, load_label_file
 from clinhallu_gate.judge.review import ReviewSample, review_samples, review_seed
-from clinhallu_gate.pipeline.folder import results_table
+from clinhallu_gate.pipeline.folder import write_results
 from clinhallu_gate.pipeline.reviewing import COLUMNS, write_sheet
 from clinhallu_gate.records import Failed, Judged, Reading
 from clinhallu_gate.report import DatasetDigest, FileDigest, NamedDigest
@@ -62,7 +61,7 @@ def _results(n: int = 12, texts: Sequence[str] = ()) -> Results:
 
 def _write(folder: Path, results: Results, *, status: int = 1, model_sha256: str | None = MODEL) -> Path:
     folder.mkdir(exist_ok=True)
-    pq.write_table(results_table(results), folder / "results.parquet")
+    write_results(folder, results)
     write_evidence(folder, results, {}, About(model="secret-model", judge="secret-judge"))
     document = build(
         Release(None if status == 11 else Decision.FAIL, status, ""),

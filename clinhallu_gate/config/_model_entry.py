@@ -1,5 +1,6 @@
 """One model as the registry describes it: where it is, and how vLLM serves it or which API answers for it."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,8 @@ from pydantic_core import PydanticCustomError
 
 from clinhallu_gate.records import Record
 
+#: vLLM's flag for the number of images in a request: ``{"image": 5}``, or ``{"image": {"count": 5}}``.
+_LIMIT: Final = "--limit-mm-per-prompt"
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
@@ -65,6 +68,18 @@ class ModelEntry(Record):
     def api_only(self) -> bool:
         """Whether the model cannot be hosted: its API (``endpoint``, else ``--endpoint``) is asked."""
         return self.endpoint is not None or self.api_key_env is not None
+
+    @property
+    def max_images(self) -> int | None:
+        """Return how many images a request may hold, as ``--limit-mm-per-prompt`` says; None if it does not."""
+        words = [word for arg in self.serve_args for word in arg.split("=", 1)]
+        if _LIMIT not in words[:-1]:
+            return None
+        try:
+            limit = json.loads(words[words.index(_LIMIT) + 1])["image"]
+            return int(limit["count"] if isinstance(limit, dict) else limit)
+        except (ValueError, KeyError, TypeError):  # vLLM itself refuses it, or takes its own default
+            return None
 
     @field_validator("endpoint")
     @classmethod

@@ -1,6 +1,6 @@
 """From rows and pictures to a data set: every row checked, every problem noted, nothing skipped."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final
@@ -9,13 +9,15 @@ from clinhallu_gate.datasets.check import Unfit, options_of
 from clinhallu_gate.datasets.clusters import components
 from clinhallu_gate.datasets.dataset import Dataset, Selected, content_digest
 from clinhallu_gate.datasets.frozen import Frozen
-from clinhallu_gate.datasets.intake import Intake, Pictures, Refused
+from clinhallu_gate.datasets.intake import Intakes, Pictures, Refused
 from clinhallu_gate.datasets.period import Period, said_day
 from clinhallu_gate.datasets.problems import Problem, shown, told
 from clinhallu_gate.datasets.reading import RawRow
-from clinhallu_gate.datasets.row import TAGGED, Row
-from clinhallu_gate.errors import BadInput
+from clinhallu_gate.datasets.row import REPORTS, TAGGED, Row
+from clinhallu_gate.datasets.signed import GoldBeside, Laid
+from clinhallu_gate.datasets.study import Headers, Studies, Study
 from clinhallu_gate.records import Image, Instance
+from clinhallu_gate.vocabulary import GoldSource, Stage
 
 _NAMED: Final = ("source_id", "id", "original_index")
 _NO_NUMBER: Final = 2**63
@@ -28,6 +30,8 @@ class Checked:
 
     raw: RawRow
     row: Row
+    study: Study | None = None
+    """What DICOM files gave for it."""
 
     @property
     def id(self) -> str:
@@ -50,22 +54,6 @@ class Part:
 
 
 @dataclass(slots=True)
-class Intakes:
-    """Where images are checked and kept: those of patients apart."""
-
-    shared: Intake
-    private: Intake | None
-
-    def of(self, *, phi: bool) -> Intake:
-        """Return the intake. Raises ``BadInput`` for patients' images that have nowhere to go."""
-        if not phi:
-            return self.shared
-        if self.private is None:
-            raise BadInput("phi: images of patients are not kept in the shared cache, and no private one was named.")
-        return self.private
-
-
-@dataclass(slots=True)
 class Choosing:
     """Which rows are taken, and how many were not."""
 
@@ -78,6 +66,11 @@ class Choosing:
     def active(self) -> bool:
         """Whether anything is chosen at all."""
         return self.period is not None or self.frozen is not None
+
+    def wants(self, uid: str, day: date | None) -> bool:
+        """Whether a row of which all is known is taken; a row without a day has no place in any period."""
+        listed = self.frozen is None or self.frozen.name_of(uid) is not None
+        return listed and (self.period is None or (day is not None and day in self.period))
 
     def leaves_out(self, uid: str, day: date | None) -> bool:
         """Whether a row is not taken, and count it."""
@@ -103,20 +96,27 @@ class Assembly:
     problems: list[Problem] = field(default_factory=list)
     patients: set[str] = field(default_factory=set)
     """Files with a row that is a patient's, or might be: of such a file no problem tells a row's values."""
+    studies: Studies | None = None
+    """Draws DICOM, where rows may name any."""
     choosing: Choosing = field(default_factory=Choosing)
+    beside: GoldBeside | None = None
+    """Gold that was drafted or signed for a user's own rows; None for data that come with theirs."""
     sort: bool = False
     """Whether the rows' order is of no meaning, and that of their identities is taken."""
 
     def make(self, raws: Iterable[RawRow], sources: Mapping[str, str]) -> Part:
         """Check all rows and their images."""
         total, checked = self._rows(raws)
-        checked = [item for item in checked if self._is_chosen(item)]
+        checked = [item for item in checked if not self._is_elsewhere(item)]
+        headers = self._headers(checked)
+        checked = [item for item in self._drawn(checked, headers) if self._is_chosen(item)]
         self._take(checked)
         usable = [item for item in checked if self._has_images(item)]
-        rows = {item.id: item.raw.content for item in usable}
         if self.sort:
             usable.sort(key=lambda item: (len(item.id), item.id) if item.id.isdecimal() else (_NO_NUMBER, item.id))
         instances = self._instances(usable)
+        laid = self._laid(usable, instances)
+        instances = tuple(_with_gold(each, laid.get(each.id)) for each in instances)
         problems = sorted(
             replace(problem, text=told(problem.text, withhold=problem.file in self.patients))
             for problem in self.problems
@@ -127,12 +127,32 @@ class Assembly:
             self.name,
             content_digest(instances),
             instances,
-            rows,
-            sources,
+            rows={item.id: _kept(item.raw.content, laid.get(item.id)) for item in usable},
+            sources=sources,
             left_out=tuple(problems),
+            files=headers.files,
+            identifiers=headers.identifiers,
+            drawn=tuple(image for item in usable if item.study for image in item.study.drawn),
+            notes=headers.notes,
             selected=selected,
+            gold_of=laid,
+            unsigned=tuple(item.problem(laid[item.id].doubt) for item in usable if laid and laid[item.id].doubt),
         )
         return Part(dataset, dataset.left_out, total)
+
+    def _laid(self, usable: Sequence[Checked], instances: Sequence[Instance]) -> dict[str, Laid]:
+        """Return whose word the gold of each instance is; nothing for data that come with theirs."""
+        if self.beside is None:
+            return {}
+        pairs = zip(usable, instances, strict=True)
+        return {each.id: self.beside.lay(each, self._pictured(item, each)) for item, each in pairs}
+
+    def _pictured(self, item: Checked, instance: Instance) -> list[str]:
+        """Return what tells which images a row speaks of: a study as a whole, of others what is sent."""
+        if item.study is None:
+            return [image.sha256 for image in instance.images]
+        plain = (self.taken[name] for name in item.row.images if name not in item.study.images)
+        return [item.study.source, *(image.sha256 for image in plain if isinstance(image, Image))]
 
     def _rows(self, raws: Iterable[RawRow]) -> tuple[int, list[Checked]]:
         checked: dict[str, Checked] = {}
@@ -153,17 +173,23 @@ class Assembly:
                 self.problems.append(item.problem(f"{shown(item.id)} is already the identity of {where}"))
         return total, list(checked.values())
 
-    def _is_chosen(self, item: Checked) -> bool:
-        """Whether a row is to be taken; one without a day has no place in any period.
+    def _headers(self, checked: Sequence[Checked]) -> Headers:
+        """Read what rows name of DICOM, and draw it for rows that are taken."""
+        if self.studies is None:
+            return Headers()
+        rows = {item.id: item.row for item in checked}
+        return self.studies.read(rows, lambda name, row: self.choosing.wants(f"{self.name}/{name}", row.study_date))
 
-        No image was read for this: where headers give the day, they have to be read before the row comes here.
-        """
-        if self.choosing.leaves_out(f"{self.name}/{item.id}", item.row.study_date):
-            return False
+    def _is_elsewhere(self, item: Checked) -> bool:
+        """Whether what the row itself says leaves it out: then none of its files is read."""
+        return self.choosing.leaves_out(f"{self.name}/{item.id}", item.row.study_date)
+
+    def _is_chosen(self, item: Checked) -> bool:
+        """Whether a row whose headers were read is to be taken; one without a day has no place in any period."""
         if self.choosing.period is not None and item.row.study_date is None:
             self.problems.append(item.problem("study_date: is missing, which --since and --until need"))
             return False
-        return True
+        return not self._is_elsewhere(item)
 
     def _is_none_of_ours(self, raw: RawRow) -> bool:
         """Whether a row that cannot be used would not have been taken anyway."""
@@ -176,6 +202,20 @@ class Assembly:
         if raw.trouble:
             raise Unfit(raw.trouble)
         return self.check(raw.content)
+
+    def _drawn(self, checked: Sequence[Checked], headers: Headers) -> list[Checked]:
+        """Return the rows with drawn images in the place of DICOM, without those that could not be drawn."""
+        found: list[Checked] = []
+        for item in checked:
+            study = headers.studies.get(item.id)
+            if isinstance(study, Unfit):
+                self.problems += map(item.problem, study.lines)
+            elif study is None:
+                found.append(item)
+            else:
+                self.taken.update(study.images)
+                found.append(replace(item, row=study.row, study=study))
+        return found
 
     def _take(self, checked: Sequence[Checked]) -> None:
         private = {name: None for item in checked if item.row.phi for name in item.row.images}
@@ -202,15 +242,43 @@ class Assembly:
         sent = {
             identity: tuple(image for image in found if isinstance(image, Image)) for identity, found in images.items()
         }
-        clusters = components(
-            {item.id: [*_shared(item.row), *(image.sha256 for image in sent[item.id])] for item in usable}
-        )
+        clusters = components({item.id: [*_shared(item), *_telling(item, sent[item.id])] for item in usable})
         return tuple(instance_of(self.name, item.row, sent[item.id], clusters[item.id]) for item in usable)
 
 
-def _shared(row: Row) -> list[tuple[str, str]]:
+def _with_gold(instance: Instance, laid: Laid | None) -> Instance:
+    return instance if laid is None or laid.gold == instance.gold else instance.model_copy(update={"gold": laid.gold})
+
+
+def _kept(content: Mapping[str, Any], laid: Laid | None) -> Mapping[str, Any]:
+    """Return a row as a run keeps it: without its report, and with the gold that was laid over it."""
+    if laid is None:
+        return content
+    kept = {name: value for name, value in content.items() if name not in REPORTS}
+    if laid.source not in (GoldSource.SIGNED, GoldSource.UNSIGNED):
+        return kept
+    flat = {f"gold_{name}" for name in _NESTED.values()}
+    nested = {name: {"text": laid.gold.text(stage)} for stage, name in _NESTED.items()}
+    return {name: value for name, value in kept.items() if name not in flat} | {"gold_cot": nested}
+
+
+#: What the benchmark's own rows call each stage.
+_NESTED: Final = {
+    Stage.VISUAL_RECOGNITION: "visual_recognition",
+    Stage.KNOWLEDGE_RECALL: "knowledge_recall",
+    Stage.REASONING_INTEGRATION: "reasoning",
+}
+
+
+def _shared(item: Checked) -> list[Hashable]:
     """Return what a row shares with others beside images."""
-    return [(kind, value) for kind, value in (("group", row.group), ("video", row.video_id)) if value]
+    said = (("group", item.row.group), ("video", item.row.video_id))
+    return [*((kind, value) for kind, value in said if value), *(item.study.shared if item.study else ())]
+
+
+def _telling(item: Checked, images: Sequence[Image]) -> set[str]:
+    """Return the digests of images that nobody else has by chance."""
+    return {image.sha256 for image in images} - (item.study.blank if item.study else frozenset())
 
 
 def instance_of(dataset: str, row: Row, images: tuple[Image, ...], cluster: str) -> Instance:

@@ -29,6 +29,8 @@ class Sent:
     media_type: str
     size: int
     """Bytes."""
+    note: str = ""
+    """How it was drawn, where that is recorded."""
 
 
 def default_cache() -> Path:
@@ -133,4 +135,4 @@ def _entry(line: dict[str, object]) -> dict[str, Sent]:
         raise TypeError("not what was written")
     if len(bytes.fromhex(sha256)) != 32:  # noqa: PLR2004 - bytes of a SHA-256
         raise ValueError("no digest")
-    return {str(line["source"]): Sent(sha256, media_type, size)}
+    return {str(line["source"]): Sent(sha256, media_type, size, str(line.get("note", "")))}

@@ -15,6 +15,10 @@ from clinhallu_gate.vocabulary import QuestionType
 
 _LETTERED: Final = re.compile(r"\s*(?:\(([A-Za-z])\)|([A-Za-z])[.):])\s*(\S.*)", re.DOTALL)
 _YES_NO: Final = re.compile(r"\s*(?:yes|no)\b", re.IGNORECASE)
+UID_FIELDS: Final = ("study_uid", "series_uid", "sop_uid")
+"""Fields that name what a DICOMweb server holds."""
+#: PS3.5, 9.1: numbers set apart by dots, at most 64 characters. Nothing else gets into an address or a path.
+_UID: Final = re.compile(r"(?=.{1,64}\Z)[0-9]+(\.[0-9]+)*")
 _STAGES: Final = ("visual_recognition", "knowledge_recall", "reasoning")
 
 
@@ -58,6 +62,11 @@ def benchmark_row(content: Mapping[str, Any]) -> Row:
     return _checked(known, gold=True)
 
 
+def is_uid(text: object) -> bool:
+    """Whether ``text`` has the form of a unique identifier of DICOM."""
+    return isinstance(text, str) and _UID.fullmatch(text) is not None
+
+
 def options_of(row: Row) -> tuple[Option, ...]:
     """Return the options with their letters. Raises ``Unfit`` for one without."""
     return tuple(_option(place, text) for place, text in enumerate(row.options))
@@ -73,7 +82,7 @@ def _checked(content: Mapping[str, Any], *, gold: bool = False) -> Row:
         row = Row.model_validate(content)
     except ValidationError as error:
         raise Unfit(*explain(error)) from None
-    lines = [*_identity(row), *_images(row), *_answer(row), *_gold(row, demanded=gold)]
+    lines = [*_identity(row), *_images(row), *_uids(row), *_answer(row), *_gold(row, demanded=gold), *_report(row)]
     if lines:
         raise Unfit(*lines)
     return row
@@ -93,6 +102,32 @@ def _images(row: Row) -> Iterator[str]:
         trouble = name_trouble(name)
         if trouble:
             yield f"images[{place}]: {shown(name)} {trouble}"
+    if len(set(row.frames)) < len(row.frames):
+        yield "frames: an image occurs twice"
+
+
+def _uids(row: Row) -> Iterator[str]:
+    named = {"study_uid": row.study_uid, "series_uid": row.series_uid}
+    named |= {f"sop_uid[{place}]": uid for place, uid in enumerate(row.sop_uid)}
+    for field, uid in named.items():
+        if uid is not None and not is_uid(uid):
+            yield f"{field}: {shown(uid)} is no DICOM UID. Valid: numbers set apart by dots, at most 64 characters"
+    if row.series_uid is not None and row.study_uid is None:
+        yield "study_uid: is missing beside series_uid"
+    if row.sop_uid and row.series_uid is None:
+        yield "series_uid: is missing beside sop_uid"
+    if len(set(row.sop_uid)) < len(row.sop_uid):
+        yield "sop_uid: names an instance twice"
+
+
+def _report(row: Row) -> Iterator[str]:
+    if row.report_file is None:
+        return
+    if row.report is not None:
+        yield "report_file: the report is given twice, here and as report"
+    trouble = name_trouble(row.report_file)
+    if trouble:
+        yield f"report_file: {shown(row.report_file)} {trouble}"
 
 
 def _answer(row: Row) -> Iterator[str]:

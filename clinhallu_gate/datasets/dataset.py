@@ -1,17 +1,25 @@
 """A loaded data set, and what may be said about how to load it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.datasets.problems import Problem
+from clinhallu_gate.datasets.signed import Laid
 from clinhallu_gate.records import Instance
 
 if TYPE_CHECKING:
     from clinhallu_gate.datasets.frozen import Frozen
+
+#: Images of an instance where nothing is known of the model: as many as MedFrameQA's questions have at most.
+MAX_IMAGES: Final = 5
+
+
+def nothing(_: str) -> None:
+    """Say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +34,21 @@ class DataOptions:
     """Folder for images that had to be redrawn or unpacked; None is the user's own cache."""
     private_cache: Path | None = None
     """The same for images of patients (``phi``), which never enter the shared cache."""
+    allow_unsigned_gold: bool = False
+    """Whether gold that a model drafted and nobody signed is taken."""
 
     period: Period | None = None
     """Only studies of these days are taken from manifests."""
     frozen: "Frozen | None" = None
     """Only the instances of this list are taken."""
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts other than this machine that may be asked for data of patients."""
+    tell: Callable[[str], None] = nothing
+    """Hears how far a long fetch is."""
     named: frozenset[str] = frozenset()
     """Strata and tags of patients that may be told however few bear them: those that a policy names."""
+    max_images: int = MAX_IMAGES
+    """How many images a model takes at once: of longer DICOM series as many are drawn."""
 
 
 class Alias(NamedTuple):
@@ -48,6 +64,27 @@ class Identifier(NamedTuple):
 
     what: Literal["name", "id", "accession_number", "birth_date"]
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnImage:
+    """How an image that a model is sent was drawn from DICOM."""
+
+    instance: str
+    """Id of the instance."""
+    file: str
+    """Relative to the manifest's folder."""
+    frame: int
+    """From 1."""
+    sop_instance_uid: str
+    transfer_syntax: str
+    """As the standard calls it."""
+    window: str
+    """What brightness stands for."""
+    steps: tuple[str, ...]
+    """What was done, in order."""
+    sha256: str
+    """Digest of the PNG file that is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +122,23 @@ class Dataset:
     """Why rows were left out, where that was allowed."""
     selected: Selected | None = None
     """What a period or a frozen list left of it; None where neither was given."""
+    gold_of: Mapping[str, Laid] = field(default_factory=dict, repr=False)
+    """By instance id: whose word its gold is; empty where all of it is as it was released."""
+    unsigned: tuple[Problem, ...] = ()
+    """Rows with gold that nobody signed, or that was signed for another content, and why."""
     aliases: tuple[Alias, ...] = field(default=(), repr=False)
     """The pseudonyms of patients in it."""
     files: tuple[Path, ...] = field(default=(), repr=False)
     """DICOM files that were read for it."""
     identifiers: frozenset[Identifier] = field(default=frozenset(), repr=False)
     """What identifies patients in the headers that were read; nothing that may be shared holds any of it."""
+    drawn: tuple[DrawnImage, ...] = field(default=(), repr=False)
+    """What was drawn from DICOM, instance by instance, in the order of their images."""
+    notes: tuple[str, ...] = ()
+    """What the report should say of how it was loaded; no word of any row."""
 
 
-def content_digest(instances: Sequence[Instance]) -> str:
+def content_digest(instances: Iterable[Instance]) -> str:
     """Return the SHA-256 of all that instances hold, pixels through their digests; where files lie is no content."""
     digest = hashlib.sha256()
     for instance in instances:

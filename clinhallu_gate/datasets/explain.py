@@ -14,6 +14,8 @@ from clinhallu_gate.vocabulary import QuestionType
 _WRONG: Final = {
     "string_type": "is not text",
     "tuple_type": "is not a list",
+    "int_type": "is not a whole number",
+    "greater_than_equal": "is no image. Valid: 1 or more",
     "bool_type": "is neither true nor false",
     "model_type": "is not an object",
     "model_attributes_type": "is not an object",

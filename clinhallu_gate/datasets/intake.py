@@ -12,6 +12,7 @@ from typing import Final, Protocol, TypeVar
 from clinhallu_gate.datasets.cache import ImageCache, Sent
 from clinhallu_gate.datasets.pixels import Unreadable, look, quiet
 from clinhallu_gate.datasets.problems import quoted
+from clinhallu_gate.errors import BadInput
 from clinhallu_gate.records import Image
 
 #: Bytes of one file; an uncompressed image of the most pixels allowed, at 16 bits and three colours, has 240 MB.
@@ -52,6 +53,14 @@ class Refused:
     trouble: str
 
 
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """An image that was drawn, and what was noted of how."""
+
+    image: Image
+    note: str
+
+
 class Intake:
     """Checks images, and keeps those that had to be redrawn or unpacked in its cache."""
 
@@ -67,6 +76,23 @@ class Intake:
                 }
         finally:
             self._cache.flush()
+
+    def drawn(self, key: str) -> Drawing | None:
+        """Return what was drawn before under ``key``, a digest of all that decides it."""
+        sent = self._cache.known(key)
+        path = sent and self._cache.find(sent)
+        return Drawing(_image(sent, path), sent.note) if sent and path else None
+
+    def keep(self, key: str, png: bytes, note: str) -> Drawing:
+        """Keep an 8-bit PNG that was drawn, with a note on how. Raises ``BadInput`` if the cache is unusable."""
+        sent = Sent(hashlib.sha256(png).hexdigest(), "image/png", len(png), note)
+        path = self._cache.find(sent) or self._cache.put(sent, png)
+        self._cache.remember(key, sent)
+        return Drawing(_image(sent, path), note)
+
+    def flush(self) -> None:
+        """Make sure that later loads know what was kept."""
+        self._cache.flush()
 
     def _some(self, pictures: list[Picture]) -> list[tuple[str, Image | Refused]]:
         return [(picture.name, self._take(picture)) for picture in pictures]
@@ -93,7 +119,27 @@ class Intake:
             self._cache.remember(source, sent)
         if sent.sha256 != source or path is None:
             path = self._cache.find(sent) or self._cache.put(sent, data if redrawn is None else redrawn)
-        return Image(sha256=sent.sha256, media_type=sent.media_type, path=path)
+        return _image(sent, path)
+
+
+def _image(sent: Sent, path: Path) -> Image:
+    return Image(sha256=sent.sha256, media_type=sent.media_type, path=path)
+
+
+@dataclass(slots=True)
+class Intakes:
+    """Where images are checked and kept: those of patients apart."""
+
+    shared: Intake
+    private: Intake | None
+
+    def of(self, *, phi: bool) -> Intake:
+        """Return the intake. Raises ``BadInput`` for patients' images that have nowhere to go."""
+        if not phi:
+            return self.shared
+        if self.private is None:
+            raise BadInput("phi: images of patients are not kept in the shared cache, and no private one was named.")
+        return self.private
 
 
 def _bytes(path: Path) -> bytes:

@@ -6,10 +6,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from clinhallu_gate.datasets.assemble import Choosing, Intakes, Part
+from clinhallu_gate.datasets.assemble import Part
 from clinhallu_gate.datasets.benchmark import load_released
 from clinhallu_gate.datasets.cache import ImageCache, default_cache
-from clinhallu_gate.datasets.dataset import DataOptions, Dataset, content_digest
+from clinhallu_gate.datasets.dataset import DataOptions, Dataset, content_digest, nothing
+from clinhallu_gate.datasets.dicomweb.spec import DicomwebSpec, dicomweb_spec
 from clinhallu_gate.datasets.frozen import (
     FrozenData,
     demand_same_groups,
@@ -18,7 +19,7 @@ from clinhallu_gate.datasets.frozen import (
     frozen_set,
     held,
 )
-from clinhallu_gate.datasets.intake import Intake
+from clinhallu_gate.datasets.intake import Intake, Intakes
 from clinhallu_gate.datasets.manifest import load_manifest, manifest_at
 from clinhallu_gate.datasets.patients import protect
 from clinhallu_gate.datasets.phantom.generate import phantom_instances
@@ -28,7 +29,7 @@ from clinhallu_gate.errors import BadInput, not_one_of
 from clinhallu_gate.pseudonym import site_key
 from clinhallu_gate.records import Instance
 
-__all__ = ["NAMES", "SOURCES", "BadRows", "DataOptions", "Dataset", "Problem", "content_digest", "load_data"]
+__all__ = ["NAMES", "SOURCES", "BadRows", "DataOptions", "Dataset", "Problem", "content_digest", "load_data", "nothing"]
 
 #: Data that are generated.
 SOURCES: Final[Mapping[str, Callable[[], tuple[Instance, ...]]]] = MappingProxyType({"phantom": phantom_instances})
@@ -71,6 +72,8 @@ def _loaded(specs: Sequence[str], options: DataOptions) -> Sequence[Dataset]:
         raise BadInput(f"--allow-bad-rows: {options.allow_bad_rows} is not a number of rows. Valid: 0 or more.")
     parts = tuple(_parts(tuple(dict.fromkeys(_spelled_out(specs))), options))
     _refuse_bad_rows(parts, options)
+    if not options.allow_unsigned_gold:
+        _refuse_unsigned(parts)
     loaded: Sequence[Dataset] = [part.dataset for part in parts]
     if options.frozen is not None:
         demand_same_sets([dataset.name for dataset in loaded], options.frozen)
@@ -85,26 +88,35 @@ def _spelled_out(specs: Sequence[str]) -> Iterator[str]:
 
 
 def _parts(specs: Sequence[str], options: DataOptions) -> Iterator[Part]:
-    """Load everything in order; data of the benchmark at once, as they share files."""
-    manifests = {spec: _manifest(spec) for spec in specs if spec not in SOURCES and spec not in SETS}
-    names = [spec for spec in specs if spec in SETS]
-    if options.period is not None and not manifests:
+    """Load everything, and give it in order; data of the benchmark at once, as they share files.
+
+    They come last: beside data of patients the hub is not asked for them.
+    """
+    servers = {spec: server for spec in specs if (server := dicomweb_spec(spec)) is not None}
+    paths = {spec: _manifest(spec, servers.get(spec)) for spec in specs if spec not in (*SOURCES, *SETS)}
+    if options.period is not None and not paths:
         raise BadInput(f"{options.period}: only manifests have study dates, and --data names none.")
     intakes = _intakes(options)
-    released = dict(zip(names, load_released(names, options.data_root, intakes), strict=True)) if names else {}
-    for spec in specs:
-        if spec in SOURCES:
-            yield _generated(spec)
-        else:
-            yield (
-                released[spec]
-                if spec in released
-                else load_manifest(manifests[spec], intakes, Choosing(options.period, options.frozen))
-            )
+    parts = {spec: _own(path, servers.get(spec), intakes, options) for spec, path in paths.items()}
+    offline = any(instance.phi for part in parts.values() for instance in part.dataset.instances)
+    if names := [spec for spec in specs if spec in SETS]:
+        parts |= zip(names, load_released(names, options.data_root, intakes, offline=offline), strict=True)
+    return (_generated(spec) if spec in SOURCES else parts[spec] for spec in specs)
 
 
-def _manifest(spec: str) -> Path:
-    path = manifest_at(spec)
+def _own(manifest: Path, server: DicomwebSpec | None, intakes: Intakes, options: DataOptions) -> Part:
+    if server is None:
+        return load_manifest(manifest, intakes, options)
+    from clinhallu_gate.datasets import dicom  # noqa: F401, PLC0415 - before pydicom is imported: it says why
+    from clinhallu_gate.datasets.dicomweb.load import load_dicomweb  # noqa: PLC0415 - its libraries take 0.4 s to import
+
+    return load_dicomweb(server, manifest, intakes, options)
+
+
+def _manifest(spec: str, server: DicomwebSpec | None) -> Path:
+    path = manifest_at(server.manifest if server else spec)
+    if path is None and server is not None:
+        raise BadInput(f"--data: {server.manifest}: there is no such manifest.")
     if path is None:
         raise BadInput(not_one_of("--data", spec, NAMES, noun="a dataset"))
     return path
@@ -132,6 +144,19 @@ def _refuse_bad_rows(parts: Sequence[Part], options: DataOptions) -> None:
             raise BadInput(f"{said}: {selected.outside or selected.unlisted} of {selected.rows} are outside.")
         if not part.dataset.instances:
             raise BadInput(f"--data: no row of {part.dataset.name} can be used.")
+
+
+def _refuse_unsigned(parts: Sequence[Part]) -> None:
+    """Raise ``BadInput`` if gold was drafted that nobody signed, or signed for what is not there any more."""
+    unsigned = [problem for part in parts for problem in part.dataset.unsigned]
+    if not unsigned:
+        return
+    rows = sum(len(part.dataset.instances) for part in parts)
+    first, more = unsigned[0], f" and {len(unsigned) - 1} more" if len(unsigned) > 1 else ""
+    raise BadInput(
+        f"--data: {len(unsigned)} of {rows} rows have gold that nobody signed ({first}{more}). Have them reviewed and "
+        "signed with clinhallu-gate sign-gold, or take them as they are with --allow-unsigned-gold."
+    )
 
 
 def _refuse_twins(datasets: Sequence[Dataset]) -> None:

@@ -1,20 +1,26 @@
 """A user's own data set: a manifest in JSON Lines, CSV or Parquet, with the images beside it."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from clinhallu_gate.config.thresholds import EACH, MEAN
-from clinhallu_gate.datasets.assemble import Assembly, Choosing, Intakes, Part
-from clinhallu_gate.datasets.check import manifest_row
-from clinhallu_gate.datasets.intake import Picture
+from clinhallu_gate.datasets.assemble import Assembly, Choosing, Part
+from clinhallu_gate.datasets.check import Unfit, manifest_row
+from clinhallu_gate.datasets.dataset import MAX_IMAGES, DataOptions
+from clinhallu_gate.datasets.entries import kind_of
+from clinhallu_gate.datasets.intake import Intakes, Picture
 from clinhallu_gate.datasets.period import day_of
 from clinhallu_gate.datasets.pictures import FolderPictures
 from clinhallu_gate.datasets.reading import RawRow, read_jsonl
+from clinhallu_gate.datasets.row import Row
+from clinhallu_gate.datasets.signed import GoldBeside
+from clinhallu_gate.datasets.study import Headers, Wanted
 from clinhallu_gate.datasets.tables import read_csv, read_table
 from clinhallu_gate.errors import BadInput
 
@@ -22,6 +28,8 @@ MANIFEST: Final = "manifest"
 READERS: Final[Mapping[str, Callable[[Path], Iterable[RawRow]]]] = MappingProxyType(
     {".jsonl": read_jsonl, ".csv": read_csv, ".parquet": read_table}
 )
+#: Facts of a study that a stratum may stand for.
+_FACT: Final = re.compile(r"\{(modality|body_part|manufacturer|age|sex)\}")
 
 
 def manifest_at(spec: str) -> Path | None:
@@ -41,16 +49,84 @@ def manifest_at(spec: str) -> Path | None:
     return None
 
 
-def load_manifest(path: Path, intakes: Intakes, choosing: Choosing | None = None) -> Part:
-    """Load a manifest, or what is chosen of it; the data set is called as the file, or as its folder.
+@dataclass(frozen=True, slots=True)
+class FolderStudies:
+    """DICOM in the folder of a manifest; pydicom is imported when rows name any."""
 
-    Raises ``BadInput``.
-    """
+    folder: Path
+    intakes: Intakes
+    most: int = MAX_IMAGES
+    """Images that the model takes at once."""
+
+    def read(self, rows: Mapping[str, Row], wanted: Wanted) -> Headers:
+        """Read and draw what ``rows`` name of DICOM; of rows that name none refuse the fields that are for it."""
+        names = dict.fromkeys(name for row in rows.values() for name in row.images)
+        kinds = {name: kind for name in names if (kind := kind_of(self.folder / name))}
+        plain = {id_: row for id_, row in rows.items() if not any(name in kinds for name in row.images)}
+        refused = {id_: Unfit(*lines) for id_, row in plain.items() if (lines := [*_for_dicom(row)])}
+        if not kinds:
+            return Headers(studies=refused)
+        from clinhallu_gate.datasets.dicom.rows import read_rows  # noqa: PLC0415 - takes 0.5 s to import
+
+        found = read_rows(self.folder, rows, kinds, self.intakes, most=self.most, wanted=wanted)
+        return replace(found, studies={**refused, **found.studies})
+
+
+def _for_dicom(row: Row) -> Iterator[str]:
+    """Say which fields of a row without DICOM speak of it."""
+    given = {"frames": row.frames, "series": row.series, "window": row.window}
+    yield from (f"{name}: is for DICOM, and images names none" for name, value in given.items() if value)
+    for name in _FACT.findall(row.stratum or ""):
+        yield f"stratum: {{{name}}} is read from DICOM, and images names none"
+
+
+def name_of(path: Path) -> str:
+    """Return what the data set of a manifest is called: as the file, or as its folder. Raises ``BadInput``."""
     name = path.parent.resolve().name if path.stem == MANIFEST else path.stem
     if name in (MEAN, EACH):
         raise BadInput(f"{path}: a data set cannot be called {name!r}, which thresholds files use otherwise.")
-    assembly = Assembly(name, manifest_row, FolderPictures(path.parent), intakes, choosing=choosing or Choosing())
-    part = assembly.make(_unpacked(READERS[path.suffix](path), assembly), {name: str(path)})
+    return name
+
+
+def read_manifest(path: Path) -> Iterable[RawRow]:
+    """Return the rows as they stand there. Raises ``BadInput``."""
+    return READERS[path.suffix](path)
+
+
+def load_manifest(
+    path: Path,
+    intakes: Intakes,
+    options: DataOptions,
+    *,
+    rows: Iterable[RawRow] | None = None,
+    folder: Path | None = None,
+) -> Part:
+    """Load a manifest, or what is chosen of it.
+
+    Args:
+        path: The manifest.
+        intakes: Where images are checked and kept.
+        options: What is chosen of it, and how many images the model takes at once.
+        rows: Its rows, if they were read before.
+        folder: What images are relative to; by default the manifest's own folder.
+
+    Raises:
+        BadInput: It cannot be read, or holds no row.
+    """
+    name = name_of(path)
+    folder = folder or path.parent
+    studies = FolderStudies(folder, intakes, options.max_images)
+    choosing = Choosing(options.period, options.frozen)
+    assembly = Assembly(
+        name,
+        manifest_row,
+        FolderPictures(folder),
+        intakes,
+        studies=studies,
+        choosing=choosing,
+        beside=GoldBeside.of(path),
+    )
+    part = assembly.make(_unpacked(read_manifest(path) if rows is None else rows, assembly), {name: str(path)})
     if not part.rows:
         raise BadInput(f"{path}: holds no row.")
     return part

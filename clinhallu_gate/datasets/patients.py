@@ -95,13 +95,15 @@ def _protected(dataset: Dataset, names: _Names) -> Dataset:
     renamed = tuple(_renamed(instance, names, names.group) for instance in dataset.instances)
     if renamed == dataset.instances:
         return dataset
-    hidden = [_renamed(i, names, names.hidden) if i.phi else i for i in dataset.instances]
+    hidden = (_renamed(i, names, names.hidden) if i.phi else i for i in dataset.instances)
     ids = {before.id: now.id for before, now in zip(dataset.instances, renamed, strict=True)}
     return replace(
         dataset,
         sha256=content_digest(hidden),
         instances=renamed,
         rows={ids[id_]: row for id_, row in dataset.rows.items()},
+        drawn=tuple(replace(image, instance=ids[image.instance]) for image in dataset.drawn),
+        gold_of={ids[id_]: laid for id_, laid in dataset.gold_of.items()},
         aliases=tuple(dict.fromkeys(_aliases(dataset.instances, renamed))),
     )
 

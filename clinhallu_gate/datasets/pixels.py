@@ -51,7 +51,7 @@ def look(data: bytes) -> Looked:
             image.load()
             if _fit_as_it_is(image, data):
                 return Looked(f"image/{str(image.format).lower()}", None)
-            return Looked("image/png", _png(_plain(image)))
+            return Looked("image/png", png(_plain(image)))
     except UnidentifiedImageError:
         raise Unreadable(f"is not an image. Valid: {', '.join(FORMATS)}") from None
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
@@ -117,7 +117,8 @@ def _spread(image: Pillow.Image) -> Pillow.Image:
     return Pillow.fromarray(np.clip(deep, 0, 255).astype(np.uint8))
 
 
-def _png(image: Pillow.Image) -> bytes:
+def png(image: Pillow.Image) -> bytes:
+    """Return an image as PNG."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()

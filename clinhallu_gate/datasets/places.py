@@ -76,10 +76,11 @@ class FolderPlace:
 
 
 class HubPlace:
-    """The hub; what is read there is read as a copy of it would be."""
+    """The hub, or with ``offline`` its local cache alone; what is read there is read as a copy of it would be."""
 
-    def __init__(self) -> None:
-        self._snapshot = snapshot(GOLD_REPO, GOLD_FILES)
+    def __init__(self, *, offline: bool = False) -> None:
+        self._offline = offline
+        self._snapshot = snapshot(GOLD_REPO, GOLD_FILES, offline=offline)
 
     @property
     def sources(self) -> Mapping[str, str]:
@@ -92,7 +93,7 @@ class HubPlace:
 
     def pictures(self, released: Released) -> FoundPictures:
         """Find the images in the source set's repository."""
-        found = snapshot(released.repo, released.files)
+        found = snapshot(released.repo, released.files, offline=self._offline)
         pictures = pictures_in(found.folder, released)
         if pictures is None:
             files = ", ".join(released.files)

@@ -15,6 +15,10 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _as_list(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
 Text = Annotated[str, Field(pattern=r"\S")]
 
 
@@ -27,6 +31,7 @@ def _as_day(value: object) -> date:
 
 Day = Annotated[date, BeforeValidator(_as_day), WithJsonSchema({"type": "string", "format": "date"})]
 Identity = Annotated[Text, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "integer"]})]
+Frame = Annotated[int, Field(ge=1, strict=True)]
 
 
 class GoldStage(BaseModel):
@@ -53,7 +58,25 @@ class Row(Record):
 
     question: Text
     answer: Text = Field(description="The correct answer; for multiple choice the option, as in 'B. pneumothorax'.")
-    images: tuple[Text, ...] = Field(min_length=1, description="Image files, relative to the manifest's folder.")
+    images: tuple[Text, ...] = Field(
+        min_length=1, description="Image files or DICOM folders, relative to the manifest's folder."
+    )
+    frames: tuple[Frame, ...] = Field(
+        default=(), description="Which images of a DICOM file with several frames, or of a series, from 1."
+    )
+    series: Text | None = Field(
+        default=None, description="SeriesInstanceUID, where a folder or DICOMDIR holds several series."
+    )
+    window: Identity | None = Field(
+        default=None, description="How DICOM is windowed: '40/400', a preset such as 'lung', or the number of a window."
+    )
+    study_uid: Text | None = Field(default=None, description="With a DICOMweb server: StudyInstanceUID of the images.")
+    series_uid: Text | None = Field(
+        default=None, description="SeriesInstanceUID; may be left out where the study has one series."
+    )
+    sop_uid: Annotated[tuple[Text, ...], BeforeValidator(_as_list)] = Field(
+        default=(), description="SOPInstanceUIDs, if not the whole series is meant."
+    )
     question_type: QuestionType
     options: tuple[Text, ...] = Field(default=(), description="For multiple choice: 'A. text', 'B. text' and so on.")
     answer_letter: Text | None = Field(default=None, description="For multiple choice: the letter of the answer.")
@@ -61,6 +84,13 @@ class Row(Record):
     gold_visual_recognition: Text | None = Field(default=None, description="The same, flat: for tables.")
     gold_knowledge_recall: Text | None = None
     gold_reasoning: Text | None = None
+    report: Text | None = Field(
+        default=None,
+        description="The radiology report, for draft-gold alone: no examined model and no report shows it.",
+    )
+    report_file: Text | None = Field(
+        default=None, description="The same as a text file, relative to the manifest's folder."
+    )
     source_id: Identity | None = Field(default=None, description="Identity of the row, unique within the file.")
     id: Identity | None = Field(default=None, description="Another name for source_id.")
     original_index: Identity | None = Field(default=None, description="Identity of a row without source_id.")
@@ -112,6 +142,8 @@ def _text(stage: GoldStage | None) -> str | None:
     return stage.text if stage else None
 
 
+#: Fields that hold what no run keeps: gold is drafted from it, and nothing else.
+REPORTS: Final = ("report", "report_file")
 #: Fields that say what a row is about; each becomes a tag.
 TAGGED: Final = ("modality", "organ", "system", "body_system", "specialty", "task")
 #: What a row of the benchmark is read for; its rows may hold anything else.
@@ -124,4 +156,6 @@ BENCHMARK_FIELDS: Final = (
 def manifest_schema() -> dict[str, Any]:
     """Return the JSON Schema of a row of a user's manifest."""
     schema = Row.model_json_schema()
+    needed = [name for name in schema["required"] if name != "images"]
+    schema |= {"required": needed, "anyOf": [{"required": ["images"]}, {"required": ["study_uid"]}]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Row of a manifest"}

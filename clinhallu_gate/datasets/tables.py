@@ -1,7 +1,6 @@
 """Rows of a user's table: CSV as people and spreadsheets write it, and the cells of CSV and Parquet as values."""
 
 import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +15,8 @@ from clinhallu_gate.errors import BadInput, not_one_of
 if TYPE_CHECKING:
     import _csv
 
-_LISTS: Final = ("images", "options", "tags")
+_LISTS: Final = ("images", "options", "tags", "frames", "sop_uid")
+_NUMBERS: Final = ("frames",)
 _OBJECTS: Final = ("gold_cot", "gold_cot_meta")
 _FLAGS: Final = ("phi", "cot_valid")
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
@@ -24,15 +24,17 @@ _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
 def read_csv(path: Path) -> Iterator[RawRow]:
     """Yield the rows, cells turned into what their columns mean; empty cells are left away. Raises ``BadInput``."""
-    text = _decoded(path)
-    header = text.partition("\n")[0]
-    separator = max(",;\t", key=lambda mark: len(_known(header.split(mark))))
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    columns = [name.strip() for name in _line(path, lines) or ()]
-    _refuse_columns(path, columns)
-    while (cells := _line(path, lines)) is not None:
-        if any(cells):
-            yield _row(path, lines.line_num - sum(cell.count("\n") for cell in cells), columns, cells)
+    _demand_utf8(path)
+    with path.open(encoding="utf-8-sig", newline="") as text:
+        header = text.readline()
+        separator = max(",;\t", key=lambda mark: len(_known(header.split(mark))))
+        text.seek(0)
+        lines = csv.reader(text, delimiter=separator, strict=True)
+        columns = [name.strip() for name in _line(path, lines) or ()]
+        _refuse_columns(path, columns)
+        while (cells := _line(path, lines)) is not None:
+            if any(cells):
+                yield _row(path, lines.line_num - sum(cell.count("\n") for cell in cells), columns, cells)
 
 
 def read_table(path: Path) -> Iterator[RawRow]:
@@ -43,15 +45,19 @@ def read_table(path: Path) -> Iterator[RawRow]:
         yield RawRow(row.file, row.number, {name: value for name, value in content.items() if value is not None})
 
 
-def _decoded(path: Path) -> str:
+def _demand_utf8(path: Path) -> None:
+    """Raise ``BadInput`` if the file cannot be read or decoded; it is looked at line by line, as it may be large."""
+    before = 0
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as lines:
+            for line in lines:
+                line.decode()
+                before += len(line)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise BadInput(
-            f"{path}: is not UTF-8 (byte {error.start}); in a spreadsheet save it as 'CSV UTF-8'."
-        ) from error
+        place = before + error.start
+        raise BadInput(f"{path}: is not UTF-8 (byte {place}); in a spreadsheet save it as 'CSV UTF-8'.") from error
 
 
 def _known(names: Sequence[str]) -> set[str]:
@@ -93,7 +99,8 @@ def _value(name: str, cell: str) -> Any:  # noqa: ANN401 - JSON
         except orjson.JSONDecodeError as error:
             raise ValueError(f"{name}: {shown(text)} is not JSON: {error}") from error
     if name in _LISTS:
-        return [part.strip() for part in text.split("|")]
+        parts = [part.strip() for part in text.split("|")]
+        return [int(part) if name in _NUMBERS and part.isdecimal() else part for part in parts]
     if name in _FLAGS and text.lower() in (*_TRUE, *_FALSE):
         return text.lower() in _TRUE
     return text

@@ -9,7 +9,7 @@ from clinhallu_gate.engine.clock import SystemClock
 from clinhallu_gate.engine.limiter import Limiter, Limits
 from clinhallu_gate.engine.replica import Replica, choose
 from clinhallu_gate.engine.retry import RetryPolicy
-from clinhallu_gate.errors import EvaluationFailed
+from clinhallu_gate.errors import EvaluationFailed, RequestRefused
 from clinhallu_gate.events import CallFailed, CallFinished, CallRetried, ConcurrencyChanged, Listener, ignore
 from clinhallu_gate.ports import Clock, Endpoint, Store, TransportFault
 from clinhallu_gate.records import Attempt, Call, CallFailure, Completion, Reply
@@ -191,7 +191,7 @@ class Engine:
 
     def _heed(self, fault: TransportFault, call: Call, limiter: Limiter, epoch: int) -> None:
         if not fault.retryable:
-            raise EvaluationFailed(f"the request for {call.label} was refused", f": {fault.error}")
+            raise RequestRefused(f"the request for {call.label} was refused", f": {fault.error}", status=fault.status)
         if fault.status is None and (why := self._alive()) is not None:
             raise EvaluationFailed("the model server died", f": {why}")
         if _is_overrun(fault):

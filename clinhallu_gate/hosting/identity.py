@@ -53,8 +53,10 @@ class ModelIdentity:
         return _sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode())
 
 
-def hosted_identity(entry: ModelEntry) -> ModelIdentity:
+def hosted_identity(entry: ModelEntry, *, offline: bool = False) -> ModelIdentity:
     """Return the identity of a model that is to be hosted here, without starting a server.
+
+    With ``offline`` the hub is not asked, and what is hosted has to be in the local cache.
 
     Raises:
         BadInput: No vLLM is installed, the folder is no checkpoint, or the hub id cannot be resolved.
@@ -64,7 +66,7 @@ def hosted_identity(entry: ModelEntry) -> ModelIdentity:
         name=entry.name,
         source=None if folder else entry.source,
         weights_sha256=_folder_digest(entry.name, folder) if folder else None,
-        revision=None if folder else resolved_commit(entry.source, entry.revision),
+        revision=None if folder else resolved_commit(entry.source, entry.revision, offline=offline),
         vllm=str(installed_build()),
         dtype=entry.dtype,
         chat_template_sha256=_chat_template(entry),

@@ -142,6 +142,7 @@ def start_server(
     timeout_s: float | None = None,
     extra_args: Sequence[str] = (),
     command: Sequence[str] | None = None,
+    offline: bool = False,
 ) -> HostedServer:
     """Start a server for ``entry`` and return at once; ``wait_ready`` waits for it.
 
@@ -152,6 +153,7 @@ def start_server(
         timeout_s: Seconds from now until it must answer; by default the entry's.
         extra_args: Flags after the entry's own.
         command: The words in place of vLLM's; they are given the same flags.
+        offline: It may ask no hub, and report to nobody.
 
     Raises:
         BadInput: No vLLM is installed, or there is no checkpoint folder of that name, or this is not Linux.
@@ -166,7 +168,8 @@ def start_server(
     names = (entry.name, f"gate-{secrets.token_hex(8)}")
     state = _sweep_old() / f"{secrets.token_hex(8)}.json"
     arguments = server_arguments(entry, port=taken, served_names=names)
-    owned = _own([*words, *arguments, *extra_args], state=state, log_path=log_path, env=environment(entry, build))
+    env = environment(entry, build, offline=offline)
+    owned = _own([*words, *arguments, *extra_args], state=state, log_path=log_path, env=env)
     return HostedServer(
         owned,
         base_url=f"http://127.0.0.1:{taken}",

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import cache
 from typing import Final
 
 from clinhallu_gate.records import Instance, Judged, Verdict
@@ -16,6 +17,8 @@ _LETTER: Final = re.compile(
 _YES_NO: Final = re.compile(r"^\W*(yes|no)\b(?=\W*$|\s*[.,;:!])", re.IGNORECASE)
 _SAME_WORDS: Final = "the same words as the correct answer"
 _MATCHED: Final = re.compile(r"(?:option [A-Z]|yes|no), matched exactly(?:; the answer is \w+)?")
+#: Few are different, and there may be some hundred thousand of them: each is held once.
+_judged: Final = cache(Judged)
 _NOT_A_WORD: Final = re.compile(r"[^\w%.+-]+")
 
 
@@ -30,7 +33,7 @@ def match_answer(instance: Instance, text: str) -> Judged | None:
     if instance.question_type is QuestionType.YES_NO and (verdict := _match_yes_no(instance, text)):
         return verdict
     if _plain(text) == _plain(instance.answer):
-        return Judged(Outcome.CORRECT, _SAME_WORDS)
+        return _judged(Outcome.CORRECT, _SAME_WORDS)
     return None
 
 
@@ -46,8 +49,8 @@ def _match_option(instance: Instance, text: str) -> Judged | None:
         return None
     right = instance.answer_letter.upper()
     if said == right:
-        return Judged(Outcome.CORRECT, f"option {said}, matched exactly")
-    return Judged(Outcome.INCORRECT, f"option {said}, matched exactly; the answer is {right}")
+        return _judged(Outcome.CORRECT, f"option {said}, matched exactly")
+    return _judged(Outcome.INCORRECT, f"option {said}, matched exactly; the answer is {right}")
 
 
 def _said_option(options: dict[str, str], text: str) -> str | None:
@@ -71,8 +74,8 @@ def _match_yes_no(instance: Instance, text: str) -> Judged | None:
     if said is None or right is None:
         return None
     if said == right:
-        return Judged(Outcome.CORRECT, f"{said}, matched exactly")
-    return Judged(Outcome.INCORRECT, f"{said}, matched exactly; the answer is {right}")
+        return _judged(Outcome.CORRECT, f"{said}, matched exactly")
+    return _judged(Outcome.INCORRECT, f"{said}, matched exactly; the answer is {right}")
 
 
 def _yes_or_no(text: str) -> str | None:

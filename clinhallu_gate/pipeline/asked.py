@@ -1,7 +1,7 @@
 """Who is asked: the examined model and the judge, each hosted here or behind addresses that already serve it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +9,10 @@ from typing import Final
 
 from clinhallu_gate.config.flags import serve_args_with
 from clinhallu_gate.config.registry import ModelEntry, registry_names, resolve_model
+from clinhallu_gate.datasets.load import NAMES
+from clinhallu_gate.egress import demand_allowed, is_allowed
 from clinhallu_gate.errors import BadInput
-from clinhallu_gate.hosting.endpoint import JUDGE_API_KEY, Access, check_endpoint
+from clinhallu_gate.hosting.endpoint import JUDGE_API_KEY, Access, check_endpoint, root_url
 from clinhallu_gate.hosting.identity import ModelIdentity, endpoint_identity, hosted_identity
 from clinhallu_gate.pipeline.options import RunOptions
 
@@ -31,6 +33,8 @@ class Asked:
     api: bool = False
     """Whether the address is a provider's, as the registry has it."""
 
+    offline: bool = False
+    """Whether what is hosted here may ask no hub, as it is shown data of patients."""
     asks: bool = True
     """Whether it is asked at all: of a model whose results were made elsewhere, nothing is."""
 
@@ -55,15 +59,48 @@ class _Wish:
     access: Access
     options: RunOptions
     look_only: bool
+    patients: bool
+    """Whether what it would be shown is of patients: nobody elsewhere is asked anything then."""
     besides: tuple[str, ...] = ()
     """Names that are no models and are valid all the same."""
 
 
-def asked_model(options: RunOptions, *, look_only: bool) -> Asked:
-    """Return the examined model. Raises ``BadInput``: one line on what cannot be used."""
-    wish = _Wish(
-        options.model, options.endpoints, options.model_revision, Access(key=options.api_key), options, look_only
-    )
+def known_entry(options: RunOptions) -> ModelEntry | None:
+    """Return the examined model's entry without asking anybody; None if only its server knows what it is.
+
+    Raises:
+        BadInput: No such model; or only a server elsewhere could say, and the data may be of patients.
+    """
+    if options.model is not None:
+        return _endpoint_entry(_wish(options), options.model) if options.endpoints else _registered(_wish(options))
+    asked = () if _is_public(options) else map(root_url, options.endpoints)
+    if not all(is_allowed(url, options.allow_hosts) for url in asked):
+        raise BadInput(
+            "--model: needed beside an --endpoint that is not this machine, as nobody else is asked anything before it "
+            "is known whether the data are of patients. Name the model, or allow its host with --allow-host."
+        )
+    return None
+
+
+def _is_public(options: RunOptions) -> bool:
+    """Whether the data are those that everybody has: it need not be looked for patients in them."""
+    return bool(options.data) and all(spec in NAMES for spec in options.data)
+
+
+def _wish(options: RunOptions, *, look_only: bool = True, patients: bool = False) -> "_Wish":
+    access = Access(key=options.api_key)
+    return _Wish(options.model, options.endpoints, options.model_revision, access, options, look_only, patients)
+
+
+def asked_model(options: RunOptions, *, look_only: bool, patients: bool) -> Asked:
+    """Return the examined model. Raises ``BadInput``: one line on what cannot be used.
+
+    Args:
+        options: The options of the run.
+        look_only: To collect tests and run none: no server and no hub is asked.
+        patients: Whether the data are of patients: no hub is asked, and no server but here and where it is allowed.
+    """
+    wish = _wish(options, look_only=look_only, patients=patients)
     if wish.name is None and look_only and wish.endpoints:
         raise BadInput("--model: needed beside --endpoint to collect only, as no server is asked then.")
     if wish.name is None and (look_only or not wish.endpoints):
@@ -71,13 +108,14 @@ def asked_model(options: RunOptions, *, look_only: bool) -> Asked:
     return _asked(wish)
 
 
-def asked_judge(options: RunOptions, default: str | None, *, look_only: bool) -> Asked | None:
+def asked_judge(options: RunOptions, default: str | None, *, look_only: bool, patients: bool) -> Asked | None:
     """Return the judge model; None for the oracle, which is asked nothing. Raises ``BadInput``.
 
     Args:
         options: The options of the run.
         default: The judge that the model's entry names.
         look_only: To collect tests and run none: no server and no hub is asked.
+        patients: Whether the data are of patients: no hub is asked, and no server but here and where it is allowed.
     """
     name = options.judge or (None if options.judge_endpoints else default)
     if name == ORACLE:
@@ -96,6 +134,7 @@ def asked_judge(options: RunOptions, default: str | None, *, look_only: bool) ->
                 Access("--judge-endpoint", JUDGE_API_KEY, options.judge_api_key),
                 options,
                 look_only,
+                patients,
                 besides=(ORACLE,),
             )
         )
@@ -120,6 +159,8 @@ def _asked(wish: _Wish) -> Asked:
         raise BadInput(
             f"--model: {wish.name} is served by an API only, and its entry names no address: use --endpoint."
         )
+    if wish.patients:
+        _demand_allowed(endpoints, wish, api=entry is not None)
     if wish.look_only and wish.name is not None:
         return Asked(_endpoint_entry(wish, wish.name), endpoint_identity(wish.name, None), endpoints)
     if entry is not None:  # an API is not asked for its list of models: not every one has it, or names them all
@@ -131,13 +172,21 @@ def _asked(wish: _Wish) -> Asked:
     return Asked(_endpoint_entry(wish, name), endpoint_identity(name, wish.revision), endpoints, wish.access.key)
 
 
+def _demand_allowed(endpoints: Iterable[str], wish: _Wish, *, api: bool) -> None:
+    """Raise ``BadInput`` if data of patients may not be sent to one of the addresses."""
+    for url in endpoints:
+        address = url if api else root_url(url, wish.access)
+        demand_allowed(address, wish.options.allow_hosts, option="--model" if api else wish.access.option)
+
+
 def _hosted(entry: ModelEntry, wish: _Wish) -> Asked:
     if wish.revision is not None:
         option = wish.access.option
         raise BadInput(f"{_REVISION[option]}: says what an {option} serves; a hosted model's is in its registry entry.")
     entry = serve_args_with(entry, wish.options.serve_flags)
-    mere_name = wish.look_only and entry.folder is None
-    return Asked(entry, endpoint_identity(entry.source, None) if mere_name else hosted_identity(entry), ())
+    if wish.look_only and entry.folder is None:
+        return Asked(entry, endpoint_identity(entry.source, None), ())
+    return Asked(entry, hosted_identity(entry, offline=wish.patients), (), offline=wish.patients)
 
 
 def _key_of(entry: ModelEntry) -> str | None:

@@ -201,7 +201,7 @@ class Asking:
     async def _engine(self, asked: Asked, host: ModelHost | None, emit: Listener) -> Engine:
         """Return an engine for ``asked``, open until the end of the evaluation."""
         options = self._prepared.options
-        endpoints = _endpoints(asked, host, timeout_s=options.call_timeout_s)
+        endpoints = endpoints_of(asked, host, timeout_s=options.call_timeout_s)
         for endpoint in endpoints:
             self._stack.push_async_callback(endpoint.close)
             if host is not None and isinstance(endpoint, HostedEndpoint):
@@ -223,9 +223,10 @@ class Asking:
         return self._stores[path]
 
 
-def _endpoints(
+def endpoints_of(
     asked: Asked, host: ModelHost | None, *, timeout_s: float
 ) -> "list[HostedEndpoint] | list[HttpEndpoint]":
+    """Return what a model is asked through: the server of ``host``, or the addresses that it was named by."""
     if host is not None:
         return [HostedEndpoint(host, timeout_s=timeout_s)]
     name, key, api = asked.identity.name, asked.api_key, asked.api

@@ -48,8 +48,8 @@ class Evaluator:
     results: Results
     emit: Listener = ignore
     """Told of each instance that is asked."""
-    _outcomes: dict[str, dict[TraceOf, ArmOutcome]] = field(default_factory=dict)
-    """By instance, until its verdicts are there."""
+    _outcomes: dict[str, Mapping[TraceOf, ArmOutcome]] = field(default_factory=dict)
+    """By instance, where its verdicts are sought later, until they are there."""
 
     @property
     def context(self) -> str:
@@ -57,7 +57,19 @@ class Evaluator:
         return f"{self.identity}:{self.protocol.asking_sha256}"
 
     async def traces(self, instance: Instance, wanted: frozenset[Reading]) -> None:
-        """Obtain the traces that the ``wanted`` readings of ``instance`` are read from."""
+        """Obtain the traces that the ``wanted`` readings of ``instance`` are read from, to be judged later."""
+        self._outcomes[instance.uid] = self.results.shelved(await self._traces(instance, wanted))
+        self.results.put_away(instance.uid)
+
+    async def verdicts(self, instance: Instance, wanted: frozenset[Reading]) -> None:
+        """Seek the ``wanted`` verdicts on the traces of ``instance`` and put them into the results."""
+        await self._verdicts(instance, wanted, self._outcomes.pop(instance.uid))
+
+    async def both(self, instance: Instance, wanted: frozenset[Reading]) -> None:
+        """Obtain the traces of ``instance`` and seek the verdicts on them."""
+        await self._verdicts(instance, wanted, await self._traces(instance, wanted))
+
+    async def _traces(self, instance: Instance, wanted: frozenset[Reading]) -> dict[TraceOf, ArmOutcome]:
         self.emit(InstanceBegan(instance))
         tasks: dict[TraceOf, asyncio.Task[ArmOutcome]] = {}
         async with asyncio.TaskGroup() as group:
@@ -65,11 +77,11 @@ class Evaluator:
                 waits_for = self.protocol.waits_for(trace.arm)
                 upstream = tasks[TraceOf(waits_for, trace.repeat)] if waits_for else None
                 tasks[trace] = group.create_task(self._arm(instance, trace, upstream))
-        self._outcomes[instance.uid] = {trace: task.result() for trace, task in tasks.items()}
+        return {trace: task.result() for trace, task in tasks.items()}
 
-    async def verdicts(self, instance: Instance, wanted: frozenset[Reading]) -> None:
-        """Seek the ``wanted`` verdicts on the traces of ``instance`` and put them into the results."""
-        outcomes = self._outcomes.pop(instance.uid)
+    async def _verdicts(
+        self, instance: Instance, wanted: frozenset[Reading], outcomes: Mapping[TraceOf, ArmOutcome]
+    ) -> None:
         readings = sorted(wanted, key=str)
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -78,11 +90,7 @@ class Evaluator:
             ]
         found = self.results.found[instance.uid]
         found.verdicts.update((reading, task.result()) for reading, task in zip(readings, tasks, strict=True))
-
-    async def both(self, instance: Instance, wanted: frozenset[Reading]) -> None:
-        """Obtain the traces of ``instance`` and seek the verdicts on them."""
-        await self.traces(instance, wanted)
-        await self.verdicts(instance, wanted)
+        self.results.put_away(instance.uid)
 
     async def _arm(self, instance: Instance, trace: TraceOf, upstream: "asyncio.Task[ArmOutcome] | None") -> ArmOutcome:
         given = self._given(instance, trace.arm, await upstream if upstream else None)

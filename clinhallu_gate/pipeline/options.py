@@ -24,6 +24,7 @@ class RunOptions:
     until: str | None = None
     frozen: Path | None = None
     """List of the instances that are taken."""
+    allow_unsigned_gold: bool = False
     from_results: Path | None = None
     protocol: str = "standard"
     prompt_pack: Path | None = None
@@ -38,6 +39,8 @@ class RunOptions:
     no_early_stop: bool = False
     """Ask every instance, whatever the thresholds file says."""
     run_dir: Path | None = None
+    private_cache: Path | None = None
+    """Where images of patients, and studies from an archive, are kept for several runs; None: in ``RUN.private``."""
     store: Path | None = None
     fresh: bool = False
     concurrency: int | None = None
@@ -48,10 +51,14 @@ class RunOptions:
     """What endpoints are sent as a bearer token; never written anywhere."""
     judge_api_key: str | None = field(default=None, repr=False)
     """The same for the judge's endpoints: one server's key is not shown to another."""
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts other than this machine that data of patients may be sent to."""
     serve_flags: Mapping[str, str] = field(default_factory=dict)
     """Flags of the hosted servers that the command line sets, such as ``--tensor-parallel-size``."""
     no_decision: bool = False
     report_detail: str | None = None
+    preflight: str = "headers"
+    """How closely patients' files are looked at before anything runs."""
     root: Path = Path()
     """Where relative names of the model's defaults and the ``reports`` folder lie."""
     command: str = ""

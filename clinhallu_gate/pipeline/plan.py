@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.errors import BadInput
@@ -46,15 +47,17 @@ def make_plan(
     for reading in sorted(asked, key=str):
         if reading.arm not in protocol.arms or reading.part not in protocol.asked(reading.arm):
             raise BadInput(f"--protocol: {protocol.name!r} asks for no {reading.part} in arm {reading.arm}.")
-    needs: dict[str, set[Reading]] = {uid: set() for uid in frame.uids}
+    needs: dict[str, frozenset[Reading]] = dict.fromkeys(frame.uids, frozenset())
+    joined = cache(frozenset[Reading].union)  # most instances need the same: there is one set of it
     for gate in gates:
         every = repeated(readings(gate), repeats)
         for place in members_of(gate, frame):
-            needs[frame.uids[place]].update(every)
+            uid = frame.uids[place]
+            needs[uid] = joined(needs[uid], every)
     if not gates:
         for item in wanted:
-            needs[item.uid].add(item.reading)
-    return Plan({uid: frozenset(readings) for uid, readings in needs.items() if readings})
+            needs[item.uid] = joined(needs[item.uid], frozenset({item.reading}))
+    return Plan({uid: readings for uid, readings in needs.items() if readings})
 
 
 def repeated(wanted: Iterable[Reading], repeats: int) -> frozenset[Reading]:

@@ -1,7 +1,7 @@
 """Look at everything a run needs before anything is asked: model, data, protocol, thresholds, folder."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +17,12 @@ from clinhallu_gate.config.thresholds import (
     load_thresholds,
     named_groups,
 )
+from clinhallu_gate.datasets.dataset import MAX_IMAGES
 from clinhallu_gate.datasets.frozen import Frozen, read_frozen
-from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data
+from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data, nothing
 from clinhallu_gate.datasets.period import Period
+from clinhallu_gate.deidentification.findings import Depth, Preflight
+from clinhallu_gate.egress import allowed_host
 from clinhallu_gate.errors import BadInput, not_one_of
 from clinhallu_gate.gate.decide import Rules, count_blocking
 from clinhallu_gate.gate.frame import Frame
@@ -27,13 +30,14 @@ from clinhallu_gate.gate.metrics import VerdictOf
 from clinhallu_gate.hosting.identity import ModelIdentity, endpoint_identity
 from clinhallu_gate.judge.labels import LabelFile, load_label_file
 from clinhallu_gate.judge.oracle import phantom_of
-from clinhallu_gate.pipeline.asked import ORACLE, Asked, asked_judge, asked_model, entry_of
+from clinhallu_gate.pipeline.asked import ORACLE, Asked, asked_judge, asked_model, entry_of, known_entry
 from clinhallu_gate.pipeline.baseline import JudgedBy, baseline_verdicts, check_baseline
 from clinhallu_gate.pipeline.earlier import earlier_runs
+from clinhallu_gate.pipeline.looking import look_at_files
 from clinhallu_gate.pipeline.options import RunOptions
 from clinhallu_gate.pipeline.public import public_rates
 from clinhallu_gate.pipeline.recorded import Recorded, lay_over, recorded_data, recorded_model
-from clinhallu_gate.private import private_folder
+from clinhallu_gate.private import demand_private, private_folder
 from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.protocol.spec import Protocol
 from clinhallu_gate.pseudonym import site_key
@@ -68,6 +72,8 @@ class Prepared:
     run_dir: Path
     earlier: tuple[str, ...]
     """Runs of this very model on these very data that lie where they are kept by default."""
+    preflight: Preflight | None
+    """What patients' files tell of them; None without any, and where tests are only collected."""
     seed: str
     """Of what follows from the data alone: ``--limit``, and the probes of the judge."""
     public: Rates | None = None
@@ -146,8 +152,8 @@ class Prepared:
 
     @property
     def patient_data(self) -> bool:
-        """Whether any instance is of a patient."""
-        return any(instance.phi for instance in self.instances)
+        """Whether any instance of the data is of a patient, also if ``--limit`` leaves it out."""
+        return any(instance.phi for dataset in self.datasets for instance in dataset.instances)
 
     @property
     def detail(self) -> Detail:
@@ -176,18 +182,21 @@ class Prepared:
         return self.options.store or self.options.root / "reports" / "store.sqlite"
 
 
-def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
+def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str], None] = nothing) -> Prepared:
     """Look at everything. Raises ``BadInput``: one line on what cannot be used.
 
+    Data are loaded first: no server and no hub is asked anything before it is known whether they are of patients.
     With ``look_only`` (to collect tests and run none) no server and no hub is asked who the model is.
+    ``tell`` hears how far a long fetch of data is.
     """
     _check_words(options)
     _check_numbers(options)
     protocol = load_protocol(options.protocol, options.prompt_pack)
-    model = _recorded_model(options) if options.from_results else asked_model(options, look_only=look_only)
-    entry = model.entry
-    judge = _judge(options, entry, look_only=look_only)
-    _demand_prompts(protocol, model, judge)
+    model = _recorded_model(options) if options.from_results else None
+    entry = model.entry if model is not None else known_entry(options)
+    if entry is None:  # its server alone knows what it is
+        model = asked_model(options, look_only=look_only, patients=False)
+        entry = model.entry
     thresholds = _thresholds(options, entry)
     run_dir = options.run_dir or _run_dir(options.root, entry.name)
     period, frozen = _chosen(options)
@@ -196,15 +205,23 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         DataOptions(
             _data_root(options),
             options.allow_bad_rows,
-            private_cache=private_folder(run_dir),
             period=period,
             frozen=frozen,
+            private_cache=_private_cache(options, run_dir),
+            allow_hosts=options.allow_hosts,
+            tell=tell,
             named=named_groups(thresholds),
+            max_images=entry.max_images or MAX_IMAGES,
+            allow_unsigned_gold=options.allow_unsigned_gold,
         ),
     )
     everything = [instance for dataset in datasets for instance in dataset.instances]
-    if options.from_results and any(instance.phi for instance in everything):
+    patients = any(instance.phi for instance in everything)
+    if options.from_results and patients:
         raise BadInput("--from-results: not possible with patient data (phi), whose ids are pseudonyms here.")
+    model = model or asked_model(options, look_only=look_only, patients=patients)
+    judge = _judge(options, entry, look_only=look_only, patients=patients)
+    _demand_prompts(protocol, model, judge)
     seed = hashlib.sha256(":".join(sorted(dataset.sha256 for dataset in datasets)).encode()).hexdigest()
     demand_tags(thresholds, (tag for instance in everything for tag in instance.tags))
     instances = _limited(everything, options.limit, seed)
@@ -224,6 +241,7 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         baseline_of=None,
         run_dir=run_dir,
         earlier=earlier_runs(_runs_of(options.root, entry.name), model_sha256=model.digest, datasets=datasets),
+        preflight=look_at_files(options, datasets, private_folder(run_dir)) if patients and not look_only else None,
         seed=seed,
         period=period,
         frozen=frozen,
@@ -238,6 +256,14 @@ def prepare(options: RunOptions, *, look_only: bool = False) -> Prepared:
         for instance in everything:
             phantom_of(instance)
     return prepared
+
+
+def _private_cache(options: RunOptions, run_dir: Path) -> Path:
+    """Return where patients' images and fetched studies are kept. Raises ``BadInput`` if others could see them."""
+    if options.private_cache is None:
+        return private_folder(run_dir)
+    demand_private(options.private_cache, run_dir)
+    return options.private_cache
 
 
 def _thresholds(options: RunOptions, entry: ModelEntry) -> Thresholds:
@@ -274,8 +300,12 @@ def _chosen(options: RunOptions) -> tuple[Period | None, Frozen | None]:
 
 
 def _check_words(options: RunOptions) -> None:
+    if options.preflight not in list(Depth):
+        raise BadInput(not_one_of("--preflight", options.preflight, Depth, noun="a depth"))
     if options.report_detail is not None and options.report_detail not in list(Detail):
         raise BadInput(not_one_of("--report-detail", options.report_detail, Detail, noun="a level of detail"))
+    for host in options.allow_hosts:
+        allowed_host(host)
 
 
 def _check_numbers(options: RunOptions) -> None:
@@ -312,11 +342,11 @@ def _recorded_model(options: RunOptions) -> Asked:
     return Asked(entry_of(name, options.root), endpoint_identity(name, None), (), asks=False)
 
 
-def _judge(options: RunOptions, entry: ModelEntry, *, look_only: bool) -> Asked | None:
+def _judge(options: RunOptions, entry: ModelEntry, *, look_only: bool, patients: bool) -> Asked | None:
     """Return the judge model; for a result tree only one that is named, as its own judgements may do."""
     if options.from_results and not (options.judge or options.judge_endpoints):
         return None
-    return asked_judge(options, entry.defaults.judge, look_only=look_only)
+    return asked_judge(options, entry.defaults.judge, look_only=look_only, patients=patients)
 
 
 def _judge_name(options: RunOptions, judge: Asked | None, recorded: Recorded | None) -> str:

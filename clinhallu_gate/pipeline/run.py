@@ -29,6 +29,8 @@ from clinhallu_gate.records import Reading
 from clinhallu_gate.redaction import redacted
 from clinhallu_gate.report.pictures import ASSETS, PICTURES, Pictures
 from clinhallu_gate.results import Results
+from clinhallu_gate.scan import KnownValues, ScanResult
+from clinhallu_gate.shelf import Shelf
 from clinhallu_gate.vocabulary import Decision, Detail
 
 FAILURE_FILE: Final = "failure.txt"
@@ -82,12 +84,21 @@ class Run:
     failure: str = ""
     """Why the evaluation could not be completed; empty if it was. Of confidential data it quotes nobody."""
     failure_in_full: str = ""
+    known: KnownValues | None = None
+    """What is searched in whatever may be shared; of other data than patients' None."""
+    scanned: ScanResult | None = None
+    """What a search for patients' names and ids in the run's documents came to; None before it, and of other data."""
     started: str = ""
     finished: str = ""
+    _without_texts: Results | None = None
 
     def __post_init__(self) -> None:
         recorded = self.prepared.recorded
-        self.results = recorded.results if recorded is not None else Results(self.prepared.instances)
+        self.results = (
+            recorded.results
+            if recorded is not None
+            else Results(self.prepared.instances, Shelf(self.prepared.kept_dir))
+        )
         self.hosts = hosts_of(self.prepared)
         self.capability = capability_of(self.prepared)
         self.pictures = Pictures(self.prepared.run_dir / ASSETS / PICTURES, for_owner_alone=self.prepared.patient_data)
@@ -196,15 +207,28 @@ class Run:
         reason = f"the evaluation was not completed: {self.failure}"
         self.gates = tuple(gate_result(spec, None, reason) for spec in self.selected)
 
+    def withhold(self, found: ScanResult) -> None:
+        """Take the decision back: a file that may be shared holds something of a patient."""
+        self.scanned = found
+        self.failure = self.failure_in_full = f"known-value scan: {found.sentence}; do not hand it on"
+        self.gates = tuple(gate_result(spec, None, self.failure) for spec in self.selected)
+
     @property
     def told(self) -> Results:
         """What was found as the run's documents may show it."""
-        return self.results if self.prepared.detail is Detail.FULL else redacted(self.results)
+        return self.results if self.prepared.detail is Detail.FULL else self._redacted()
 
     @property
     def shown(self) -> Results:
         """What was found as terminal, test reports and summary may show it."""
-        return redacted(self.results) if self.prepared.confidential else self.results
+        return self._redacted() if self.prepared.confidential else self.results
+
+    def _redacted(self) -> Results:
+        """Return the results without a text, made once, as nothing is found after an evaluation."""
+        if not self.finished:
+            return redacted(self.results)
+        self._without_texts = self._without_texts or redacted(self.results)
+        return self._without_texts
 
     @property
     def release(self) -> Release:
@@ -246,7 +270,9 @@ def hosts_of(prepared: Prepared) -> Hosts:
 
 
 def _host_of(asked: Asked | None, log_path: Path) -> ModelHost | None:
-    return ModelHost(asked.entry, asked.identity, log_path=log_path) if asked is not None and asked.hosted else None
+    if asked is None or not asked.hosted:
+        return None
+    return ModelHost(asked.entry, asked.identity, log_path=log_path, offline=asked.offline)
 
 
 def _each(*listeners: Listener) -> Listener:

@@ -1,5 +1,6 @@
 """The state where a run is prepared, evaluated and decided: without xdist, or in its controller."""
 
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,20 +11,23 @@ from typing import Final
 import pytest
 
 from clinhallu_gate.config.thresholds import GateSpec
+from clinhallu_gate.deidentification.findings import Preflight
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gate.release import EXIT_FAIL, EXIT_NO_DECISION, EXIT_NOT_COMPLETED
 from clinhallu_gate.hosting.endpoint import root_url
-from clinhallu_gate.pipeline.folder import begin_folder, decision_of, write_folder
+from clinhallu_gate.pipeline.folder import begin_folder, decision_of, revoke, write_folder
 from clinhallu_gate.pipeline.hosts import Hosts
+from clinhallu_gate.pipeline.known import known_of_data, scan_beside
 from clinhallu_gate.pipeline.plan import make_plan
 from clinhallu_gate.pipeline.prepare import Prepared, prepare
 from clinhallu_gate.pipeline.run import Run, capability_of, hosts_of
 from clinhallu_gate.planning.certify import Capability
 from clinhallu_gate.plugin.approved import Approving, demand_approvable
 from clinhallu_gate.plugin.exchange import NO_SERVER, NOTHING, Exchange, Selection, ServerAddress
-from clinhallu_gate.plugin.options import run_options
-from clinhallu_gate.plugin.progress import Progress
-from clinhallu_gate.plugin.terminal import write_capability, write_summary
+from clinhallu_gate.plugin.options import is_asked, run_options
+from clinhallu_gate.plugin.progress import Progress, teller
+from clinhallu_gate.plugin.sharing import Heard, listen, written_beside
+from clinhallu_gate.plugin.terminal import write_capability, write_preflight, write_summary
 from clinhallu_gate.plugin.view import RunView
 from clinhallu_gate.private import make_private
 from clinhallu_gate.records import Instance
@@ -59,18 +63,26 @@ class ControllerState:
         self.shown: ReportView | None = None
         self.others_failed = False
         self._looked = False
+        self._heard: Heard | None = None
+        self._withheld = False
 
     @property
     def has_workers(self) -> bool:
         """Whether xdist's workers collect and run the tests."""
         return bool(self._config.pluginmanager.hasplugin("dsession"))
 
+    def listen(self) -> None:
+        """Remember what is written to the terminal, if a gated run is asked for: it is searched at the end."""
+        if is_asked(self._config):
+            self._heard = listen(self._config)
+
     # --- collect ---------------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
         """Look at everything a run needs. Raises ``BadInput``."""
         if self.prepared is None:
-            self.prepared = prepare(run_options(self._config), look_only=self._config.option.collectonly)
+            tell = teller(self._config)
+            self.prepared = prepare(run_options(self._config), look_only=self._config.option.collectonly, tell=tell)
 
     @property
     def model(self) -> str:
@@ -148,6 +160,7 @@ class ControllerState:
             plan = make_plan(prepared.protocol, prepared.frame, gates, selection.wanted, repeats=repeats)
             begin_folder(prepared)
             self.run = Run(prepared)
+            self._say_preflight(prepared.preflight)
             self._say_capability(self.run.capability)
             with progress.shown():
                 self.run.evaluate(plan, gates, examine=bool(gates) or selection.judge, emit=progress.heard)
@@ -157,6 +170,11 @@ class ControllerState:
             pytest.exit(f"the evaluation could not be completed: {self.run.failure}", returncode=EXIT_NOT_COMPLETED)
         if self.has_workers:
             self.exchange.write_results(self.view)
+
+    def _say_preflight(self, found: Preflight | None) -> None:
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if found is not None and reporter is not None and self._config.option.verbose >= 0:
+            write_preflight(reporter, found)
 
     def _say_capability(self, found: Capability | None) -> None:
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
@@ -210,6 +228,26 @@ class ControllerState:
         """Remember tests that could not even be collected (with ``--continue-on-collection-errors``)."""
         self.others_failed = self.others_failed or report.failed
 
+    def scan(self) -> None:
+        """Search what pytest wrote for what is known of patients; a hit takes the decision back."""
+        if self.prepared is None or not self.prepared.patient_data:
+            return
+        known = (self.run.known if self.run is not None else None) or known_of_data(self.prepared)
+        found = scan_beside(known, written_beside(self._config), self._heard.text if self._heard else "")
+        if not found.hits:
+            return
+        self._withheld = True
+        if self.run is not None and self.run.finished:
+            self.shown = revoke(self.run, found)
+        self._say(f"known-value scan: {found.sentence}; do not hand it on. There is no decision (11).")
+
+    def _say(self, line: str) -> None:
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(line, red=True, bold=True)
+        else:
+            sys.stderr.write(f"{line}\n")
+
     @property
     def _decides_nothing(self) -> bool:
         """Whether a model was named and no selected test gates it, although that was not said to be meant."""
@@ -221,6 +259,8 @@ class ControllerState:
         """Return the session's exit status: 4, then pytest's 2 and 3, then 11, 1, 10 and 0."""
         if pytests not in _OURS:
             return pytests
+        if self._withheld:
+            return EXIT_NOT_COMPLETED
         if self.run is None:
             return EXIT_NO_DECISION if pytests == pytest.ExitCode.OK and self._decides_nothing else pytests
         status = self.run.release.exit_status

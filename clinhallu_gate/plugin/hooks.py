@@ -45,6 +45,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(state, "clinhallu-gate-state")  # it listens to test reports
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Remember what is written to the terminal, before its first line."""
+    state = _state(session.config)
+    if isinstance(state, ControllerState):
+        state.listen()
+
+
 def pytest_collection(session: pytest.Session) -> None:
     """Look at model, data and thresholds before the first test is collected, if a gated run is asked for."""
     if is_asked(session.config):
@@ -112,9 +120,15 @@ def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, py
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
-    """Set the exit status that the run came to, after other plugins (syrupy: a bitwise or) had their say."""
+    """Search what was written, and set the exit status that the run came to, after other plugins had their say.
+
+    Syrupy's is a bitwise or. The test report is written by now, and the terminal's summary.
+    """
     result = yield
-    session.exitstatus = _state(session.config).exit_status(int(session.exitstatus))
+    state = _state(session.config)
+    if isinstance(state, ControllerState):
+        state.scan()
+    session.exitstatus = state.exit_status(int(session.exitstatus))
     return result
 
 

@@ -34,6 +34,13 @@ def _add_model(group: pytest.OptionGroup) -> None:
         help=f"an OpenAI-compatible server that already runs (repeat for replicas; its key from {API_KEY})",
     )
     group.addoption("--model-revision", metavar="REV", help="what an endpoint serves; makes its replies last")
+    group.addoption(
+        "--allow-host",
+        metavar="HOST",
+        action="append",
+        default=[],
+        help="send patient data to this host, too (HOST or HOST:PORT, repeatable); else to this machine alone",
+    )
     for flag, (_, valid) in PASS_THROUGH.items():
         group.addoption(flag, metavar="X", help=f"passed on to vLLM, for every model that is hosted: {valid}")
     group.addoption("--concurrency", metavar="N", type=int, help="most calls in flight per server")
@@ -71,6 +78,18 @@ def _add_question(group: pytest.OptionGroup) -> None:
     group.addoption("--since", metavar="DATE", help="only studies of this day or later (study_date of the manifest)")
     group.addoption("--until", metavar="DATE", help="only studies of this day or earlier")
     group.addoption("--frozen", metavar="FILE", help="exactly the instances of a list that clinhallu-gate freeze wrote")
+    group.addoption(
+        "--allow-unsigned-gold",
+        action="store_true",
+        help="take gold that was drafted and not signed; the report says so",
+    )
+    group.addoption(
+        "--preflight",
+        metavar="DEPTH",
+        default="headers",
+        help="what of patients' files is looked at for names before anything runs: headers (default), full "
+        "(within sequences, too) or ocr (the pixels, too; needs tesseract)",
+    )
     group.addoption("--limit", metavar="N", type=int, help="only the first N instances of the seeded random order")
     group.addoption("--repeats", metavar="K", type=int, default=1, help="traces per instance and arm (default 1)")
     group.addoption(
@@ -98,6 +117,11 @@ def _add_decision(group: pytest.OptionGroup) -> None:
         help="full, redacted (no text, no image) or summary (no instance); default: full, redacted for patient data",
     )
     group.addoption("--run-dir", metavar="DIR", help="where the run is kept (default: reports/MODEL/TIME)")
+    group.addoption(
+        "--private-cache",
+        metavar="DIR",
+        help="patients' images and fetched studies, kept for several runs (RUN.private)",
+    )
     group.addoption("--store", metavar="FILE", help="replies kept across runs (reports/store.sqlite)")
     group.addoption("--fresh", action="store_true", help="ask everything anew; the manifest says so")
 
@@ -118,6 +142,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         since=option.since,
         until=option.until,
         frozen=_path("--frozen", option.frozen),
+        allow_unsigned_gold=option.allow_unsigned_gold,
         from_results=_path("--from-results", option.from_results),
         protocol=option.protocol,
         prompt_pack=_path("--prompt-pack", option.prompt_pack),
@@ -129,6 +154,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         repeats=option.repeats,
         no_early_stop=option.no_early_stop,
         run_dir=_path("--run-dir", option.run_dir),
+        private_cache=_path("--private-cache", option.private_cache),
         store=_path("--store", option.store),
         fresh=option.fresh,
         concurrency=option.concurrency,
@@ -136,9 +162,11 @@ def run_options(config: pytest.Config) -> RunOptions:
         model_revision=option.model_revision,
         api_key=os.environ.get(API_KEY),
         judge_api_key=os.environ.get(JUDGE_API_KEY),
+        allow_hosts=tuple(option.allow_host),
         serve_flags=_serve_flags(config),
         no_decision=option.no_decision,
         report_detail=option.report_detail,
+        preflight=option.preflight,
         root=config.rootpath,
         command=repeatable(sys.argv[1:]),
     )

@@ -23,6 +23,19 @@ _LOG_S: Final = 10.0
 _ENOUGH: Final = 20
 
 
+def teller(config: pytest.Config) -> Callable[[str], None]:
+    """Return what writes a line to pytest's terminal, where it renews itself; nothing with ``-q`` or without one."""
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is None or config.option.verbose < 0:
+        return lambda _: None
+    renews = bool(reporter.isatty)
+
+    def write(text: str) -> None:
+        reporter.write(f"\r{text}\x1b[K" if renews else f"{text}\n", flush=True)
+
+    return write
+
+
 class Progress:
     """Listens to the evaluation and writes; one call is one trace, or one judgement."""
 
@@ -42,14 +55,7 @@ class Progress:
     def of(cls, config: pytest.Config) -> "Progress":
         """Write to pytest's terminal; to nothing with ``-q`` or without one."""
         reporter = config.pluginmanager.getplugin("terminalreporter")
-        if reporter is None or config.option.verbose < 0:
-            return cls(lambda _: None, renews=False)
-        renews = bool(reporter.isatty)
-
-        def write(text: str) -> None:
-            reporter.write(f"\r{text}\x1b[K" if renews else f"{text}\n", flush=True)
-
-        return cls(write, renews=renews)
+        return cls(teller(config), renews=reporter is not None and bool(reporter.isatty))
 
     @contextmanager
     def shown(self) -> Iterator[None]:

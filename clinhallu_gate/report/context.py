@@ -43,6 +43,8 @@ class RunContext(Record):
     calls_from_store: int
     notes: tuple[str, ...] = ()
     """Whatever limits what the run says: ``--limit 40: 40 of 240 instances``, ``exploratory run``."""
+    alarms: tuple[str, ...] = ()
+    """What has to be said before any figure is, wherever one is shown."""
     rationale: Mapping[str, str] = {}
     """Why a gate's threshold is what it is, by gate id."""
     not_selected: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from clinhallu_gate.judge.agreement import Agreement
 from clinhallu_gate.judge.examination import Examination
 from clinhallu_gate.published import Placement
 from clinhallu_gate.records import Record
+from clinhallu_gate.report.gold import GoldCounts
 from clinhallu_gate.report.noise import RunNoise
 from clinhallu_gate.vocabulary import Decision, Stage
 
@@ -93,6 +94,8 @@ class DecisionDocument(Record):
     """How far a run went that was to end when every gate is decided."""
     noise: RunNoise | None = None
     """How far repeated traces differ; None with one trace per instance."""
+    gold: GoldCounts | None = None
+    """Whose word the gold of a site's own data is; None where all of it is as it was released."""
 
     @model_validator(mode="after")
     def _no_rate_without_completion(self) -> "DecisionDocument":
@@ -126,6 +129,7 @@ class Beside:
     repeats: int = 1
     early_stop: Stopped | None = None
     noise: RunNoise | None = None
+    gold: GoldCounts | None = None
 
 
 def build(
@@ -165,6 +169,7 @@ def build(
         repeats=found.repeats,
         early_stop=found.early_stop,
         noise=found.noise if completed else None,
+        gold=found.gold,
     )
 
 

@@ -1,5 +1,6 @@
 """The records of the report's view-model: everything is text for people, but for the numbers of plots."""
 
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from clinhallu_gate.gate.result import SequencePoint
@@ -307,8 +308,9 @@ class CaseView(Record):
     arms: tuple[ArmTrace, ...]
 
 
-class CaseRow(Record):
-    """An instance in the list: what it is found by."""
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """An instance in the list: what it is found by. There may be a hundred thousand: so it is no pydantic model."""
 
     uid: str
     dataset: str
@@ -414,6 +416,8 @@ class ReportView(Record):
     against: str
     """The release that it was held against, or that there was none."""
     finished: str
+    alarms: tuple[str, ...] = ()
+    """What has to be read before any figure is: ``UNSIGNED GOLD: 12 of 84 instances ...``."""
     notes: tuple[str, ...]
     patient_data: bool
     budget: BudgetView | None

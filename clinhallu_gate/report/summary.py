@@ -39,6 +39,9 @@ def code(text: str) -> str:
 def _head(view: ReportView) -> Iterator[str]:
     yield f"## {view.headline.word}: {escaped(view.model)}"
     yield ""
+    for alarm in view.alarms:
+        yield f"> **{escaped(alarm)}**"
+        yield ""
     yield escaped(view.headline.sentence)
     yield ""
     about = (view.data, f"judge {view.judge}", f"protocol {view.protocol}", view.against)

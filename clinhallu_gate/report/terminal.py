@@ -43,6 +43,9 @@ def terminal_lines(view: ReportView, *, width: int, run_dir: str) -> list[Termin
 
 
 def _verdict(view: ReportView, width: int) -> Iterator[TerminalLine]:
+    for alarm in view.alarms:
+        for line in _broken(alarm, width):
+            yield TerminalLine(text=line, style="yellow")
     yield TerminalLine(text=view.headline.word, style=_STYLE[view.headline.tone])
     for line in _broken(view.headline.sentence, width):
         yield TerminalLine(text=line, style="bold")

@@ -42,6 +42,7 @@ def report_view(
         data=", ".join(f"{one_line(d.name)} ({plural(d.instances, 'instance')})" for d in context.data),
         against=_against(decision),
         finished=one_line(context.finished),
+        alarms=tuple(one_line(alarm) for alarm in context.alarms),
         notes=tuple(one_line(note, limit=800) for note in context.notes),
         patient_data=context.detail is Detail.FULL and any(instance.phi for instance in results.instances),
         budget=budget_view(decision) if done else None,

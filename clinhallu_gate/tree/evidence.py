@@ -15,6 +15,7 @@ from clinhallu_gate.private import kept, private_folder
 from clinhallu_gate.records import Instance, Reading, Record, Verdict
 from clinhallu_gate.results import Found, PaperMark, Results, TraceRecord
 from clinhallu_gate.tree.fill import DatasetRows
+from clinhallu_gate.tree.parquet import write_parquet
 from clinhallu_gate.tree.read import ResultTree
 from clinhallu_gate.tree.rows import Origin, origin_of
 from clinhallu_gate.tree.verdicts import from_fields
@@ -90,8 +91,8 @@ def write_evidence(folder: Path, results: Results, rows: DatasetRows, about: Abo
         about: Whose results they are.
     """
     schema = SCHEMA.with_metadata({_ABOUT: about.model_dump_json().encode()})
-    found = [row for uid, found in results.found.items() for row in _trace_rows(uid, found)]
-    pq.write_table(pa.Table.from_pylist(found, schema=schema), folder / TRACES_FILE)
+    rows_of_traces = (row for uid, found in results.found.items() for row in _trace_rows(uid, found))
+    write_parquet(folder / TRACES_FILE, schema, rows_of_traces)
     with (folder / INSTANCES_FILE).open("w", encoding="utf-8") as file:
         for line in _instance_lines(results.instances, rows):
             file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -36,3 +36,12 @@ def test_a_gated_test_costs_little_more_than_an_empty_one() -> None:
     gates = [gate for gate in load_thresholds(ROOT / "thresholds" / "phantom.yaml").gates if gate.metric != recovery]
     assert found["items"] == 4 * 150 + len(gates)
     assert found["ratio"] < 3
+
+
+def test_headers_of_dicom_files_are_read_in_bounded_time() -> None:
+    """Two hundred files in two layouts: each header once, few drawings of a series, none of them twice."""
+    found = _quick("dicom.py")
+    assert found["series"]["headers"]["files"] == found["single"]["first"]["files"] == 200
+    assert found["series"]["first"]["drawn"] == 10
+    assert found["single"]["second"]["patients"] == found["single"]["headers"]["to_draw"] == 200
+    assert found["single"]["headers"]["cpu_s"] < 6

@@ -37,7 +37,7 @@ def test_path_traversal_is_refused(name: str, tmp_path: Path, options: DataOptio
 def test_absolute_paths_are_refused(name: str, tmp_path: Path, options: DataOptions) -> None:
     """Of this system and of others."""
     path = manifest(tmp_path / "data", [_row(name)])
-    assert troubles(path, options) == [f"1: images[0]: {name!r} is absolute; images are named relative to their folder"]
+    assert troubles(path, options) == [f"1: images[0]: {name!r} is absolute; files are named relative to their folder"]
 
 
 def test_links_out_of_the_folder_are_refused(tmp_path: Path, options: DataOptions) -> None:
@@ -71,7 +71,7 @@ def test_hostile_names_in_the_benchmarks_folders_are_refused(release: Release, o
             load_data(["medxpertqa"], DataOptions(data_root=root, cache=options.cache))
         assert [problem.text for problem in raised.value.problems] == [
             "images[0]: '../../MM-0-a.jpeg' leads out of its folder",
-            "images[0]: '/etc/passwd' is absolute; images are named relative to their folder",
+            "images[0]: '/etc/passwd' is absolute; files are named relative to their folder",
         ]
 
 
@@ -145,13 +145,13 @@ def test_what_is_no_image_is_refused(data: bytes, tmp_path: Path, options: DataO
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path, options: DataOptions) -> None:
-    """Only regular files are opened; a folder is none either."""
+    """Only regular files are opened; a folder is one of DICOM files, or none."""
     path = manifest(tmp_path / "data", [_row("pipe.png"), {**_row("folder.png"), "source_id": "2"}])
     os.mkfifo(tmp_path / "data" / "pipe.png")
     (tmp_path / "data" / "folder.png").mkdir()
     assert troubles(path, options) == [
         "1: images[0]: 'pipe.png' is no file",
-        "2: images[0]: 'folder.png' is no file",
+        "2: images[0]: 'folder.png' holds no DICOM file",
     ]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from clinhallu_gate.config import ModelEntry, registry_names, resolve_model
+from clinhallu_gate.egress import OFFLINE
 from clinhallu_gate.hosting import command
 from clinhallu_gate.hosting.command import Build, environment, program, server_arguments
 
@@ -65,3 +66,13 @@ def test_the_entry_wins_over_the_user_and_the_user_over_us(monkeypatch: pytest.M
     assert environment(entry, CPU)["VLLM_HTTP_TIMEOUT_KEEP_ALIVE"] == "30"
     own = entry.model_copy(update={"env": {"VLLM_HTTP_TIMEOUT_KEEP_ALIVE": "90"}})
     assert environment(own, CPU)["VLLM_HTTP_TIMEOUT_KEEP_ALIVE"] == "90"
+
+
+def test_shown_patients_it_asks_no_hub_whatever_anybody_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the user's environment nor the entry's own lets a server out that is shown data of patients."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    entry = ModelEntry(name="m", source="org/m", env={"TRANSFORMERS_OFFLINE": "0", "VLLM_NO_USAGE_STATS": "0"})
+    assert environment(entry, GPU)["HF_HUB_OFFLINE"] == "0"
+    shown = environment(entry, GPU, offline=True)
+    assert {shown[name] for name in OFFLINE} == {"1"}
+    assert {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "VLLM_NO_USAGE_STATS", "DO_NOT_TRACK"} <= set(OFFLINE)

@@ -19,11 +19,13 @@ def serve() -> Iterator[Start]:
     """Return a function that starts a server with a fixed reply and returns its address."""
     servers: list[ThreadingHTTPServer] = []
 
-    def start(body: str, *, status: int = 200) -> str:
+    def start(body: str, *, status: int = 200, location: str = "") -> str:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 right = self.path == "/v1/models"
                 self.send_response(status if right else 404)
+                if location:
+                    self.send_header("Location", location)
                 self.end_headers()
                 self.wfile.write(body.encode())
 
@@ -105,3 +107,11 @@ def test_an_address_without_scheme_is_refused() -> None:
     """A host and port alone is not an address, and file:// is never opened."""
     assert complaint("localhost:8000") == "--endpoint: 'URL' is not an address that starts with http:// or https://."
     assert complaint("file:///etc") == "--endpoint: 'URL' is not an address that starts with http:// or https://."
+
+
+def test_a_redirect_is_not_followed(serve: Start) -> None:
+    """It leads to a host that nobody named, and would take the key along."""
+    elsewhere = serve(listing("x"))
+    assert complaint(serve("", status=302, location=f"{elsewhere}/v1/models")) == (
+        "--endpoint: URL answers 302 Found to GET /v1/models."
+    )

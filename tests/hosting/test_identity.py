@@ -173,3 +173,24 @@ def test_offline_and_not_cached_is_bad_input(tmp_path: Path, monkeypatch: pytest
 def test_the_record_survives_json(folder: Path) -> None:
     """A manifest can hold the identity as it is."""
     assert json.loads(json.dumps(asdict(hosted_identity(entry(folder)))))["dtype"] == "float32"
+
+
+def test_for_patients_the_whole_model_has_to_be_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that may ask nobody would end without its weights: each shard that the index names, at the commit."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    folder = tmp_path / "models--org--m" / "snapshots" / COMMIT
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "model-1.safetensors").write_text("weights")
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}})
+    )
+    model = ModelEntry(name="m", source="org/m", revision=COMMIT)
+    with pytest.raises(BadInput) as caught:
+        hosted_identity(model, offline=True)
+    assert str(caught.value) == (
+        "--model: org/m is in the local cache, but not all of it, and the hub is not asked, as the data are of "
+        f"patients (phi). Download it first: hf download org/m --revision {COMMIT}"
+    )
+    (folder / "model-2.safetensors").write_text("weights")
+    assert hosted_identity(model, offline=True).revision == COMMIT

@@ -14,7 +14,7 @@ FIELDS = [
     *("schema_version", "decision", "exit_status", "model", "judge", "baseline", "protocol", "thresholds"),
     *("datasets", "model_sha256", "failure_budget", "gates", "scorings"),
     *("judge_sha256", "judge_examination", "judge_agreement", "published"),
-    *("repeats", "early_stop", "noise"),
+    *("repeats", "early_stop", "noise", "gold"),
 ]
 GATE_FIELDS = [
     *("id", "metric", "scope", "arm", "severity", "target", "threshold", "estimate", "interval", "interval_levels"),

@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
-from clinhallu_gate.pipeline.folder import results_table
+from clinhallu_gate.pipeline.folder import write_results
 from clinhallu_gate.records import GoldTrace, Image, Instance
 from clinhallu_gate.results import Results
 from clinhallu_gate.tree import ResultTree, fill, read_tree
@@ -86,7 +84,7 @@ def filled(folder: Path, rows: Mapping[str, Mapping[str, Row]]) -> tuple[Results
 def finished_run(folder: Path, results: Results, rows: Mapping[str, Mapping[str, Row]], about: About) -> Path:
     """Write what export reads of a run folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    pq.write_table(results_table(results), folder / "results.parquet")
+    write_results(folder, results)
     write_evidence(folder, results, rows, about)
     return folder
 

@@ -1,0 +1,97 @@
+"""From a manifest of UIDs to a data set: what the rows name is fetched, and then read as files beside a manifest."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from clinhallu_gate.datasets.assemble import Choosing, Part
+from clinhallu_gate.datasets.check import UID_FIELDS, Unfit, manifest_row
+from clinhallu_gate.datasets.dataset import DataOptions
+from clinhallu_gate.datasets.dicomweb.archive import Archive
+from clinhallu_gate.datasets.dicomweb.faults import Fault, ServerUnusable
+from clinhallu_gate.datasets.dicomweb.fetch import THREADS, Fetching, Found
+from clinhallu_gate.datasets.dicomweb.server import Server
+from clinhallu_gate.datasets.dicomweb.session import ArchiveSession, Limits
+from clinhallu_gate.datasets.dicomweb.spec import DicomwebSpec
+from clinhallu_gate.datasets.dicomweb.uids import Wanted
+from clinhallu_gate.datasets.intake import Intakes
+from clinhallu_gate.datasets.manifest import load_manifest, name_of, read_manifest
+from clinhallu_gate.datasets.reading import RawRow
+from clinhallu_gate.egress import demand_allowed
+from clinhallu_gate.errors import BadInput
+
+#: Stands for the images of a row while its other fields are checked.
+_PENDING: Final = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A row, and what it asks for; None if it is at fault or not taken, as its assembly will find, too."""
+
+    raw: RawRow
+    wanted: Wanted | None
+
+
+def load_dicomweb(
+    spec: DicomwebSpec, manifest: Path, intakes: Intakes, options: DataOptions, limits: Limits | None = None
+) -> Part:
+    """Fetch what the rows of a manifest name, and load it.
+
+    Raises:
+        BadInput: The server is neither this machine nor allowed, or nothing can be had from it or be kept.
+    """
+    demand_allowed(spec.url, options.allow_hosts, option="--data")
+    if options.private_cache is None:
+        raise BadInput("--data: studies of a DICOMweb server are kept in a private cache, and none was named.")
+    archive = Archive(options.private_cache)
+    archive.make()
+    name, choosing = name_of(manifest), Choosing(options.period, options.frozen)
+    asked = [_asked(raw, name, choosing) for raw in read_manifest(manifest)]
+    wanted = [each.wanted for each in asked if each.wanted is not None]
+    try:
+        with ArchiveSession(limits or Limits(), threads=THREADS) as session:
+            found = Fetching(Server(spec.url, session), archive, options.tell).all_of(wanted)
+    except ServerUnusable as error:
+        raise BadInput(f"--data: {spec.url}: the DICOMweb server {error}.") from None
+    rows = _with_files(asked, found, archive.files)
+    part = load_manifest(manifest, intakes, options, rows=rows, folder=archive.files)
+    return replace(part, dataset=replace(part.dataset, sources={**part.dataset.sources, "dicomweb": spec.url}))
+
+
+def _asked(raw: RawRow, name: str, choosing: Choosing) -> _Asked:
+    """Look at what a row asks for; nothing is fetched for one that is not taken."""
+    if raw.trouble:
+        return _Asked(raw, None)
+    if raw.content.get("images") is not None:
+        return _Asked(replace(raw, trouble="images: is given, and a manifest of a DICOMweb server names UIDs"), None)
+    if raw.content.get("study_uid") is None:
+        return _Asked(replace(raw, trouble=f"study_uid: is missing. Valid: {', '.join(UID_FIELDS)}"), None)
+    pending = replace(raw, content={**raw.content, "images": [_PENDING]})
+    try:
+        row = manifest_row(pending.content)
+        left_out = choosing.leaves_out(f"{name}/{row.identity}", row.study_date)
+        return _Asked(pending, None) if left_out else _Asked(raw, Wanted.of(row))
+    except Unfit:
+        return _Asked(pending, None)
+
+
+def _with_files(asked: Sequence[_Asked], found: Mapping[Wanted, Found | Fault], folder: Path) -> Iterator[RawRow]:
+    """Yield the rows with the files that they ask for, or with the reason why there are none."""
+    for each in asked:
+        got = found[each.wanted] if each.wanted is not None else None
+        if isinstance(got, Found):
+            files = (got.whole_series,) if got.whole_series is not None else got.files
+            images = [str(file.relative_to(folder)) for file in files]
+            yield replace(each.raw, content={**each.raw.content, "images": images})
+        elif isinstance(got, Fault):
+            yield replace(each.raw, trouble=f"{_field(each.wanted)}: the server {got}")
+        else:
+            yield each.raw
+
+
+def _field(wanted: Wanted | None) -> str:
+    """Return the field that names what cannot be had."""
+    if wanted is None or wanted.series is None:
+        return "study_uid"
+    return "sop_uid" if wanted.sops else "series_uid"

@@ -1,0 +1,43 @@
+"""``--data dicomweb+http://HOST:PORT/PATH#MANIFEST``: which server, and which manifest names what it holds."""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from clinhallu_gate.datasets.dicomweb.faults import CREDENTIALS
+from clinhallu_gate.egress import host_of
+from clinhallu_gate.errors import BadInput
+
+_PREFIX: Final = "dicomweb+"
+_VALID: Final = "Valid: dicomweb+http://HOST:PORT/PATH#MANIFEST, or dicomweb+https"
+
+
+@dataclass(frozen=True, slots=True)
+class DicomwebSpec:
+    """A server and a manifest."""
+
+    url: str
+    """Where the server's services are, without a slash at the end."""
+    manifest: str
+    """Path of the manifest, as one would give it to ``--data``."""
+
+
+def dicomweb_spec(spec: str) -> DicomwebSpec | None:
+    """Read a ``--data`` that names a server; None if it names none.
+
+    Raises:
+        BadInput: It names one and cannot be read. Of an address that may hold a password nothing is told.
+    """
+    if not spec.startswith(_PREFIX):
+        return None
+    address, _, manifest = spec.removeprefix(_PREFIX).partition("#")
+    if "@" in address:
+        raise BadInput(f"--data: dicomweb+...: no user or password belongs in the address; {CREDENTIALS}.")
+    host_of(address, option="--data")
+    if urlsplit(address).scheme not in ("http", "https"):
+        raise BadInput(f"--data: {spec}: is no address of a DICOMweb server. {_VALID}.")
+    if "?" in address:
+        raise BadInput(f"--data: {spec}: an address takes no query. {_VALID}.")
+    if not manifest:
+        raise BadInput(f"--data: {spec}: names no manifest behind '#'. {_VALID}.")
+    return DicomwebSpec(address.rstrip("/"), manifest)

@@ -1,0 +1,175 @@
+"""``clinhallu-gate sign-gold``: who approved which gold, for what, and when; nothing is signed if anything is wrong."""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from clinhallu_gate.datasets.signed import SignedRow, filled_up, read_lines, signature, signed_file, trace_sha256
+from clinhallu_gate.errors import BadInput
+from clinhallu_gate.gold.prompt import cleaned
+from clinhallu_gate.gold.reviewed import Reviewed, ReviewedRow, read_reviewed
+from clinhallu_gate.gold.rows import GoldRow, gold_rows, manifest_named
+from clinhallu_gate.pipeline.run import utc_now
+from clinhallu_gate.records import GoldTrace
+from clinhallu_gate.report.figures import plural
+from clinhallu_gate.vocabulary import Stage
+
+_LISTED: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What was recorded."""
+
+    file: Path
+    approved: int
+    edited: int
+    rejected: int
+    left_open: int
+    before: int
+    """Rows that were signed so already, by the same person."""
+
+    @property
+    def line(self) -> str:
+        """Return it as one line."""
+        counts = [f"{self.approved} signed ({self.edited} of them edited)", f"{self.rejected} rejected"]
+        counts += [f"{self.left_open} left open", *([f"{self.before} as they were before"] if self.before else [])]
+        return f"{self.file}: {', '.join(counts)}."
+
+
+def sign_gold(spec: str, reviewed: Path, *, reviewer: str, out: Path | None = None) -> Signed:
+    """Record what a reviewer decided.
+
+    Args:
+        spec: The manifest, or a folder with one.
+        reviewed: What the review sheet saved.
+        reviewer: Who stands for it, by name.
+        out: File to append to; by default beside the manifest, where the gate finds it.
+
+    Raises:
+        BadInput: All that is wrong with the rows, without a value of any; nothing is recorded then.
+    """
+    manifest = manifest_named(spec)
+    name = _name(reviewer)
+    read = read_reviewed(reviewed)
+    _demand_same_person(reviewed, read, name)
+    file = out or signed_file(manifest)
+    with _scratch(file.parent) as cache:
+        rows = {row.content_sha256: row for row in gold_rows(manifest, Path(cache))}
+    wrong = list(_problems(read, rows))
+    if wrong:
+        more = [f"and {len(wrong) - _LISTED} more"] if len(wrong) > _LISTED else []
+        count = f"{reviewed}: nothing was signed, as {plural(len(wrong), 'row')} cannot be:"
+        raise BadInput("\n".join([count, *wrong[:_LISTED], *more]))
+    decided = [_signed(row, rows[row.content_sha256], name) for _, row in read.rows if row.decision != "open"]
+    fresh = _append(file, decided)
+    return Signed(
+        file,
+        approved=sum(row.decision == "approved" for row in fresh),
+        edited=sum(row.edited for row in fresh),
+        rejected=sum(row.decision == "rejected" for row in fresh),
+        left_open=len(read.rows) - len(decided),
+        before=len(decided) - len(fresh),
+    )
+
+
+def _name(reviewer: str) -> str:
+    name = cleaned(reviewer).replace("\n", " ")
+    if not name:
+        raise BadInput('--reviewer: is empty. Name who stands for the gold, as in --reviewer "Dr. N. Name".')
+    return name
+
+
+def _demand_same_person(path: Path, read: Reviewed, name: str) -> None:
+    """Raise ``BadInput`` if the sheet says that somebody else reviewed it."""
+    others = sorted(one for one in read.reviewers if one.casefold() != name.casefold())
+    if others:
+        raise BadInput(
+            f"{path}: was reviewed by {others[0]!r}, and --reviewer names {name!r}: nobody signs for another."
+        )
+
+
+def _scratch(folder: Path) -> "tempfile.TemporaryDirectory[str]":
+    """Return a folder for redrawn images, where patients' data may lie, that is gone afterwards."""
+    try:
+        return tempfile.TemporaryDirectory(prefix=".sign-gold-", dir=folder)
+    except OSError as error:
+        raise BadInput(f"{folder}: cannot be written: {error.strerror or error}.") from None
+
+
+def _problems(read: Reviewed, rows: Mapping[str, GoldRow]) -> Iterator[str]:
+    """Say of each row why it cannot be signed."""
+    numbers = {row.instance.id: row.number for row in rows.values()}
+    seen: dict[str, str] = {}
+    for where, row in read.rows:
+        known = rows.get(row.content_sha256)
+        first = seen.setdefault(row.content_sha256, where)
+        if known is None and row.id in numbers:
+            yield f"{where}: row {numbers[row.id]} has another question, answer or image than was drafted for"
+        elif known is None:
+            yield f"{where}: is of no row of the manifest"
+        elif first != where:
+            yield f"{where}: is the same row as {first}"
+        elif row.decision != "open":
+            yield from (f"{where}: {why}" for why in _unfit(row, known))
+
+
+def _unfit(row: ReviewedRow, known: GoldRow) -> Iterator[str]:
+    if known.report.sha256 and row.report_sha256 and row.report_sha256 != known.report.sha256:
+        yield f"the report of row {known.number} changed since the draft: draft it again"
+    if row.decision == "rejected":
+        return
+    empty = [stage.value for stage in Stage if row.gold.text(stage) is None]
+    if empty:
+        yield f"approved, but {', '.join(empty)} is empty"
+    elif any(cleaned(own) != row.gold.text(stage) for stage in Stage if (own := known.own.gold.text(stage))):
+        yield f"row {known.number} holds gold of its own that differs; change it in the manifest"
+    if row.too_long:
+        yield "a stage is too long for a sheet to keep it whole"
+
+
+def _signed(row: ReviewedRow, known: GoldRow, reviewer: str) -> SignedRow:
+    gold = filled_up(known.own.gold, row.gold) if row.decision == "approved" else GoldTrace()
+    return SignedRow(
+        id=known.instance.id,  # of the manifest: a spreadsheet makes 7 of 007
+        decision="approved" if row.decision == "approved" else "rejected",
+        gold=gold,
+        note=row.note,
+        content_sha256=row.content_sha256,
+        sha256=signature(row.content_sha256, gold),
+        draft_sha256=row.draft_sha256,
+        drafted_by=row.drafted_by,
+        edited=row.decision == "approved" and trace_sha256(gold) != row.draft_sha256,
+        reviewer=reviewer,
+        signed=utc_now(),
+    )
+
+
+def _append(file: Path, decided: Sequence[SignedRow]) -> list[SignedRow]:
+    """Append what is new, whole or not at all; return it. What was signed before stays as the rows' history."""
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(handle, "ab") as out:
+            fcntl.flock(out, fcntl.LOCK_EX)
+            last = {line.id: line for line in read_lines(file, SignedRow)}
+            fresh = [row for row in decided if not _is_same(row, last.get(row.id))]
+            size = file.stat().st_size
+            try:
+                out.write(b"".join(row.model_dump_json().encode() + b"\n" for row in fresh))
+                out.flush()
+                os.fsync(out.fileno())
+            except OSError:
+                out.truncate(size)
+                raise
+    except OSError as error:
+        raise BadInput(f"{file}: cannot be written: {error.strerror or error}.") from None
+    return fresh
+
+
+def _is_same(row: SignedRow, last: SignedRow | None) -> bool:
+    when = {"signed": ""}
+    return last is not None and row.model_copy(update=when) == last.model_copy(update=when)

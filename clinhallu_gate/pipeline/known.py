@@ -1,0 +1,52 @@
+"""The known-value scan of a run: its folder before the first test, and what pytest wrote when the session ends."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from clinhallu_gate.pipeline.manifest import manifest_of
+from clinhallu_gate.pipeline.prepare import Prepared
+from clinhallu_gate.pipeline.run import Run
+from clinhallu_gate.report.pictures import ASSETS
+from clinhallu_gate.scan import Hit, KnownValues, ScanResult, Search, known_values
+from clinhallu_gate.scan.kept import places_of, said_by
+from clinhallu_gate.scan.values import identifiers_of
+from clinhallu_gate.vocabulary import Detail
+
+#: What a full report shows texts in: it is not to be shared, and says so.
+_FULL: Final = ("report.html", "results.parquet", ASSETS)
+
+
+def known_of(run: Run) -> KnownValues:
+    """Return what is searched in whatever may be shared of a run."""
+    manifest = manifest_of(run.prepared, started=run.started, run=run).model_dump(mode="json")
+    return known_values(identifiers_of(run.prepared.datasets), said=said_by(manifest), places=places_of(manifest))
+
+
+def scan_folder(run: Run, values: KnownValues) -> ScanResult:
+    """Search all of the run folder that may be shared: names of files, contents, what is packed in them."""
+    folder = run.prepared.run_dir
+    search, files = Search(values), list(_shared(folder, run.prepared.detail))
+    hits = [hit for path in files for hit in search.file(path, path.relative_to(folder).as_posix())]
+    names = "\n".join(path.relative_to(folder).as_posix() for path in files).encode()
+    return values.nothing_found.with_hits([*hits, *search.content(names, "a file's name")], files=len(files))
+
+
+def known_of_data(prepared: Prepared) -> KnownValues:
+    """Return what is searched where nothing was evaluated."""
+    return known_values(identifiers_of(prepared.datasets), places=prepared.options.command)
+
+
+def scan_beside(values: KnownValues, files: Iterable[Path], terminal: str) -> ScanResult:
+    """Search what pytest wrote beside the run folder: files (those that are there) and the terminal."""
+    search, found = Search(values), [path for path in files if path.is_file()]
+    hits: list[Hit] = [hit for path in found for hit in search.file(path, path.name)]
+    hits += search.content(terminal.encode("utf-8", "replace"), "the terminal")
+    return values.nothing_found.with_hits(hits, files=len(found))
+
+
+def _shared(folder: Path, detail: Detail) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        first = path.relative_to(folder).parts[0]
+        if path.is_file() and not path.is_symlink() and not (detail is Detail.FULL and first in _FULL):
+            yield path

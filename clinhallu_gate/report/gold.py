@@ -1,0 +1,71 @@
+"""Whose word the gold of a run is, and what could not be gated for want of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
+
+from clinhallu_gate.gate.result import GateResult
+from clinhallu_gate.records import Instance, Reading, Record
+from clinhallu_gate.report.names import ARM_TITLE, STAGE_TITLE
+from clinhallu_gate.vocabulary import ANSWER, METRIC_STAGE, Arm, Decision, Stage
+
+Arms: TypeAlias = Mapping[Arm, Mapping[Stage, str]]
+
+#: What a rate is called where there is little room.
+_SYMBOL: Final = {
+    Stage.VISUAL_RECOGNITION: "H^V",
+    Stage.KNOWLEDGE_RECALL: "H^K",
+    Stage.REASONING_INTEGRATION: "H^R",
+}
+UNSIGNED: Final = "UNSIGNED GOLD"
+
+
+class GoldCounts(Record):
+    """Of how many instances the gold is whose word; who they are by name, only the site may know."""
+
+    instances: int
+    supplied: int
+    """The data's own."""
+    signed: int
+    """Approved by a person, for this very content."""
+    unsigned: int
+    """A model's drafts, taken with ``--allow-unsigned-gold``."""
+    absent: int
+    """Without gold for a stage at least."""
+    reviewers: int
+    """People who signed."""
+    note: str = ""
+    """What has to be said wherever a figure of the run is; empty if all gold is somebody's."""
+
+
+def unsigned_note(unsigned: int, instances: int) -> str:
+    """Return what has to be said of gold that nobody signed; empty if there is none."""
+    if not unsigned:
+        return ""
+    return (
+        f"{unsigned:,} of {instances:,} instances have gold that nobody signed: a model drafted it, and no rate that "
+        "rests on it is more than a draft (--allow-unsigned-gold)"
+    )
+
+
+def ungated(instances: Sequence[Instance], gates: Sequence[GateResult], arms: Arms) -> tuple[str, ...]:
+    """Say which figures could not be gated since instances lack the gold that they need, and how many do.
+
+    Args:
+        instances: Those of the run, with their gold.
+        gates: As they were decided.
+        arms: What each arm of the protocol is given, and whose.
+    """
+    idle = (gate for gate in gates if gate.decision is Decision.NOT_APPLICABLE)
+    wanted = dict.fromkeys(Reading(gate.arm, METRIC_STAGE.get(gate.metric, ANSWER)) for gate in idle)
+    return tuple(line for reading in wanted for line in _lacking(instances, reading, arms[reading.arm]))
+
+
+def _lacking(instances: Sequence[Instance], reading: Reading, given: Mapping[Stage, str]) -> Iterator[str]:
+    needs = [stage for stage in Stage if stage == reading.part or given.get(stage) == "gold"]
+    lacking = [stage for stage in needs if any(each.gold.text(stage) is None for each in instances)]
+    without = sum(any(each.gold.text(stage) is None for stage in needs) for each in instances)
+    if lacking:
+        part = reading.part
+        what = _SYMBOL[Stage(part)] if part != ANSWER else f"answers {ARM_TITLE[reading.arm]}"
+        stages = " or ".join(STAGE_TITLE[stage].lower() for stage in lacking)
+        yield f"not gated, {what}: {without:,} of {len(instances):,} instances have no gold for {stages}"

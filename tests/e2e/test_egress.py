@@ -1,0 +1,135 @@
+"""Nothing leaves the machine: who is elsewhere is sent no byte, and a whole run speaks to this machine alone."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from canaries import Search
+from gate_run import Outcome, Rig
+from ward import Ward, opened
+
+#: How a listener on every interface of this machine can be reached without naming loopback, on Linux.
+ELSEWHERE = ("http://0.0.0.0:{port}", "http://127.1:{port}/v1", "http://2130706433:{port}", "http://0x7f.1:{port}")
+
+
+class Listener:
+    """Accepts connections, counts them, and says nothing."""
+
+    def __init__(self) -> None:
+        self.accepted = 0
+        self._socket = socket.create_server(("0.0.0.0", 0))  # noqa: S104 - it has to be found at odd addresses
+        self.port: int = self._socket.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                self.accepted += 1
+                connection.close()
+
+    def close(self) -> None:
+        """Stop listening."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    """A server elsewhere."""
+    found = Listener()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def ward(rig: Rig) -> Iterator[Ward]:
+    """Six patients of four instances each, a model and a judge that repeat all they are told."""
+    with opened(rig, "ward-egress") as ward:
+        yield ward
+
+
+def one_line(outcome: Outcome) -> str:
+    """Return the error, after checking that it is all there is and names no patient."""
+    assert outcome.status == 4, outcome.out + outcome.err
+    (line,) = outcome.err.strip().splitlines()
+    assert Search().packed((outcome.out + outcome.err).encode()) == set()
+    return line
+
+
+@pytest.mark.parametrize("who", ["endpoint", "judge_endpoint"])
+@pytest.mark.parametrize("address", ELSEWHERE)
+def test_who_is_elsewhere_is_sent_no_byte(ward: Ward, listener: Listener, who: str, address: str) -> None:
+    """Neither a question nor who it is: no connection is made, however the address is written."""
+    url = address.format(port=listener.port)
+    said = one_line(ward.gate("-n", "0", **{who: url}).outcome)
+    assert said.startswith(f"ERROR: --{who.replace('_', '-')}: ")
+    if url.startswith("http://0.0.0.0"):
+        assert f"{url} is not this machine, and the data are of patients (phi). Allow it with --allow-host" in said
+    assert listener.accepted == 0
+
+
+def test_a_server_that_alone_knows_its_model_is_not_asked(rig: Rig, ward: Ward, listener: Listener) -> None:
+    """Without a name the data are not known yet; workers change nothing; of public data it is asked at once."""
+    url = f"http://0.0.0.0:{listener.port}"
+    for rest in (("--data", str(ward.folder / "ward.jsonl"), "-n", "2"), ()):
+        assert "--model: needed beside an --endpoint that is not this machine" in one_line(
+            rig.run("suites/", "--endpoint", url, "--judge", "oracle", *rest)
+        )
+    assert listener.accepted == 0
+    one_line(rig.run("suites/", "--endpoint", url, "--judge", "oracle", "--data", "phantom"))
+    assert listener.accepted > 0
+
+
+def test_an_allowed_host_is_asked(ward: Ward, listener: Listener) -> None:
+    """The listener counts what comes, and no host is allowed by a pattern."""
+    url = f"http://0.0.0.0:{listener.port}"
+    said = one_line(ward.gate("-n", "0", "--allow-host", "0.0.0.0", endpoint=url).outcome)  # noqa: S104 - its name
+    assert "cannot be reached" in said or "not answered" in said
+    assert listener.accepted > 0
+    said = one_line(ward.gate("-n", "0", "--allow-host", "*").outcome)
+    assert said == "ERROR: --allow-host: '*' is no host. Valid: HOST or HOST:PORT, one host each, no pattern."
+
+
+def test_who_was_allowed_is_told(ward: Ward) -> None:
+    """The manifest and the report name the host that patients' data went to."""
+    url = ward.model.base_url.replace("127.0.0.1", "0.0.0.0")  # noqa: S104 - its name
+    seen = ward.gate("-n", "0", "--allow-host", "0.0.0.0", "--limit", "4", endpoint=url)  # noqa: S104 - its name
+    assert seen.outcome.manifest["allow_hosts"] == ["0.0.0.0"]  # noqa: S104 - its name
+    assert "of patients were sent to another machine: 0.0.0.0:" in " ".join(seen.outcome.out.split())
+    assert "were sent to another machine" in (seen.outcome.folder / "report.html").read_text()
+    assert seen.everywhere(Search()) == {}
+
+
+def test_the_hub_is_not_asked(rig: Rig, ward: Ward, listener: Listener, tmp_path: Path) -> None:
+    """Not for a model that is not in the cache, and not for public data beside patients'; of public data it is."""
+    env = {"HF_ENDPOINT": f"http://127.0.0.1:{listener.port}", "HF_HOME": str(tmp_path)}
+    patients = ("--data", str(ward.folder / "ward.jsonl"))
+    says = one_line(rig.run("suites/", "--model", "ward/none", "--judge", "oracle", *patients, env=env))
+    assert says == (
+        "ERROR: --model: ward/none is not in the local cache, and the hub is not asked, as the data are of patients "
+        "(phi). Download it first: hf download ward/none"
+    )
+    says = one_line(
+        rig.run("suites/", "--model", "phantom-vlm", "--judge", "oracle", *patients, "--data", "vqa-rad", env=env)
+    )
+    assert says.startswith("ERROR: --data: Alibaba-DAMO-Academy/ClinHallu is not in the local cache, and the hub is ")
+    assert "hf download Alibaba-DAMO-Academy/ClinHallu --repo-type dataset" in says
+    assert listener.accepted == 0
+    one_line(rig.run("suites/", "--model", "ward/none", "--judge", "oracle", "--data", "phantom", env=env))
+    assert listener.accepted > 0
+
+
+def test_a_row_of_one_patient_is_enough(ward: Ward, listener: Listener) -> None:
+    """Among public rows, and even if --limit leaves it out."""
+    rows = [json.loads(line) for line in (ward.folder / "ward.jsonl").read_text().splitlines()]
+    data = ward.folder / "mixed.jsonl"
+    data.write_text("".join(json.dumps({**row, "phi": row is rows[0]}) + "\n" for row in rows))
+    said = one_line(ward.gate("-n", "0", "--limit", "1", data=data, endpoint=f"http://0.0.0.0:{listener.port}").outcome)
+    assert "the data are of patients (phi)" in said
+    assert listener.accepted == 0
