@@ -268,6 +268,7 @@ def capability_of(prepared: Prepared) -> Capability | None:
         prepared.instances,
         alpha=prepared.rules.alpha,
         baseline=prepared.baseline_of is not None,
+        arms=prepared.protocol.arms,
         by_bets=prepared.early_stop,
     )
 
