@@ -136,18 +136,11 @@ class Assembly:
         return Part(dataset, dataset.left_out, total)
 
     def _laid(self, usable: Sequence[Checked], instances: Sequence[Instance]) -> dict[str, Laid]:
-        """Return whose word the gold of each instance is; nothing for data that come with theirs."""
+        """Return whose word the gold of each instance is."""
         if self.beside is None:
             return {}
-        pairs = zip(usable, instances, strict=True)
-        return {each.id: self.beside.lay(each, self._pictured(item, each)) for item, each in pairs}
-
-    def _pictured(self, item: Checked, instance: Instance) -> list[str]:
-        """Return what tells which images a row speaks of: a study as a whole, of others what is sent."""
-        if item.study is None:
-            return [image.sha256 for image in instance.images]
-        plain = (self.taken[name] for name in item.row.images if name not in item.study.images)
-        return [item.study.source, *(image.sha256 for image in plain if isinstance(image, Image))]
+        studies = {item.id: item.study for item in usable if item.study}
+        return {each.id: self.beside.lay(each, _told_apart(each, studies.get(each.id))) for each in instances}
 
     def _rows(self, raws: Iterable[RawRow]) -> tuple[int, list[Checked]]:
         checked: dict[str, Checked] = {}
@@ -232,6 +225,13 @@ class Assembly:
         }
         clusters = components({item.id: [*_shared(item), *_telling(item, sent[item.id])] for item in usable})
         return tuple(instance_of(self.name, item.row, sent[item.id], clusters[item.id]) for item in usable)
+
+
+def _told_apart(instance: Instance, study: Study | None) -> Sequence[str]:
+    """Return what tells the images of an instance from others, however many of them the model takes."""
+    drawn = {image.sha256 for image in study.images.values()} if study else frozenset[str]()
+    others = [image.sha256 for image in instance.images if image.sha256 not in drawn]
+    return [*study.content, *others] if study else others
 
 
 def _with_gold(instance: Instance, laid: Laid | None) -> Instance:
