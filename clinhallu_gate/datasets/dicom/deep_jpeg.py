@@ -18,8 +18,8 @@ def deep_jpeg(encoded: bytes, layout: Layout) -> npt.NDArray[Any]:
     if layout.samples != 1 or layout.allocated != 16:  # noqa: PLR2004 - bits
         raise refused
     image = _image(encoded, layout)
-    # gdcm hands bytes over as a text with what is no UTF-8 escaped.
-    data = image.GetBuffer().encode("utf-8", "surrogateescape")
+    # gdcm hands bytes over as a text with what is no UTF-8 escaped, or nothing.
+    data = (image.GetBuffer() or "").encode("utf-8", "surrogateescape")
     if len(data) != 2 * layout.rows * layout.columns:
         raise refused
     return np.frombuffer(data, "<u2").reshape(layout.rows, layout.columns)
