@@ -144,6 +144,14 @@ def test_a_sign_extends_from_the_stored_bits() -> None:
     assert _pixels(draw(header, 0, None)).tolist() == [[0, 128, 255]]
 
 
+def test_a_jpeg_frame_has_the_sign_of_its_header() -> None:
+    """The codec itself has none: 200 of 8 bits is -56, and darker than 10."""
+    stored = np.repeat(np.array([[10, 200]], dtype=np.uint8), 8, axis=1).repeat(8, axis=0)
+    Image.fromarray(stored).save(buffer := io.BytesIO(), "JPEG", quality=100)
+    header = _encapsulated(image(stored.view(np.int8)), uid.JPEGBaseline8Bit, buffer.getvalue())
+    assert _pixels(draw(header, 0, None))[0, [0, 15]].tolist() == [255, 0]
+
+
 def test_overlays_are_not_drawn() -> None:
     """Planes of group 6000 belong to a viewer."""
     plain = draw(image(STORED), 0, None)

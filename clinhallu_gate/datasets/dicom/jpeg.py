@@ -1,17 +1,43 @@
-"""Lossy JPEG with 12 bits, which pydicom's own plugin for gdcm refuses and gdcm decodes."""
+"""Lossy JPEG, whose colours pydicom's plugins leave to their callers, and whose 12 bits they refuse."""
 
-from typing import Any
+import io
+from typing import Any, Final
 
 import gdcm
 import numpy as np
-import numpy.typing as npt
+from PIL import Image
+from pydicom import uid
 
+from clinhallu_gate.datasets.dicom.codestream import Codestream
 from clinhallu_gate.datasets.dicom.layout import Layout, syntax_name
+from clinhallu_gate.datasets.dicom.plugins import Array, undecodable
 from clinhallu_gate.datasets.dicom.refusal import NotDrawable
 
+LOSSY_JPEG: Final = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
+_BITS: Final = 8
 
-def deep_jpeg(encoded: bytes, layout: Layout) -> npt.NDArray[Any]:
-    """Decode a grey frame of 12 bits. Raises ``NotDrawable`` for colours, and for what gdcm cannot decode."""
+
+def lossy_jpeg(encoded: bytes, stream: Codestream, layout: Layout) -> Array:
+    """Decode a frame, colours as RGB. Raises ``NotDrawable`` for colours of 12 bits, and what cannot be decoded."""
+    return _deep(encoded, layout) if stream.precision > _BITS else _shallow(encoded, stream, layout)
+
+
+def _shallow(encoded: bytes, stream: Codestream, layout: Layout) -> Array:
+    """Decode with libjpeg (in Pillow), colours as RGB: what the frame says of them counts more than the header."""
+    try:
+        with Image.open(io.BytesIO(encoded), formats=("JPEG",)) as image:
+            unsaid = not stream.tells_colour and (layout.photometric == "RGB" or stream.named_rgb)
+            if stream.samples > 1 and unsaid:
+                # libjpeg would take it for YBR; asked for YBR it gives what is there.
+                image.draft("YCbCr", image.size)
+                return np.array(image)
+            return np.array(image if stream.samples == 1 else image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError):
+        raise undecodable(layout) from None
+
+
+def _deep(encoded: bytes, layout: Layout) -> Array:
+    """Decode a grey frame of 12 bits with gdcm; pydicom's own plugin for it refuses them."""
     refused = NotDrawable(
         f"has pixel data that cannot be decoded as {syntax_name(layout.syntax)} with more than 8 bits"
     )
