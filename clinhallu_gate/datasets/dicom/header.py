@@ -3,7 +3,9 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
+from sys import intern
 from typing import Final
 
 from pydicom import Dataset as Elements
@@ -69,8 +71,8 @@ def _header(path: Path, elements: Elements) -> Header:
     return Header(
         path=path,
         sop=_text(elements, "SOPInstanceUID"),
-        series=_text(elements, "SeriesInstanceUID"),
-        study=_text(elements, "StudyInstanceUID"),
+        series=intern(_text(elements, "SeriesInstanceUID")),
+        study=intern(_text(elements, "StudyInstanceUID")),
         patient=Patient(_text(elements, "IssuerOfPatientID"), patient) if patient else None,
         day=_day(_text(elements, "StudyDate")),
         frames=_frames(elements),
@@ -79,8 +81,14 @@ def _header(path: Path, elements: Elements) -> Header:
         position=_floats(elements, "ImagePositionPatient", _AXES),
         orientation=_floats(elements, "ImageOrientationPatient", 2 * _AXES),
         facts=facts_of(elements),
-        identifiers=identifiers_of(elements),
+        identifiers=_same(identifiers_of(elements)),
     )
+
+
+@lru_cache(maxsize=1)
+def _same(identifiers: frozenset[Identifier]) -> frozenset[Identifier]:
+    """Return the very set of the file before, if it is equal: a series of thousands keeps one."""
+    return identifiers
 
 
 def _text(elements: Elements, name: str) -> str:
