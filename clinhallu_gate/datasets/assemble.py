@@ -115,7 +115,7 @@ class Assembly:
         if self.sort:
             usable.sort(key=lambda item: (len(item.id), item.id) if item.id.isdecimal() else (_NO_NUMBER, item.id))
         instances = self._instances(usable)
-        laid = {each.id: self.beside.lay(each) for each in instances} if self.beside is not None else {}
+        laid = self._laid(usable, instances)
         instances = tuple(_with_gold(each, laid.get(each.id)) for each in instances)
         problems = sorted(
             replace(problem, text=told(problem.text, withhold=problem.file in self.patients))
@@ -139,6 +139,20 @@ class Assembly:
             unsigned=tuple(item.problem(laid[item.id].doubt) for item in usable if laid and laid[item.id].doubt),
         )
         return Part(dataset, dataset.left_out, total)
+
+    def _laid(self, usable: Sequence[Checked], instances: Sequence[Instance]) -> dict[str, Laid]:
+        """Return whose word the gold of each instance is; nothing for data that come with theirs."""
+        if self.beside is None:
+            return {}
+        pairs = zip(usable, instances, strict=True)
+        return {each.id: self.beside.lay(each, self._pictured(item, each)) for item, each in pairs}
+
+    def _pictured(self, item: Checked, instance: Instance) -> list[str]:
+        """Return what tells which images a row speaks of: a study as a whole, of others what is sent."""
+        if item.study is None:
+            return [image.sha256 for image in instance.images]
+        plain = (self.taken[name] for name in item.row.images if name not in item.study.images)
+        return [item.study.source, *(image.sha256 for image in plain if isinstance(image, Image))]
 
     def _rows(self, raws: Iterable[RawRow]) -> tuple[int, list[Checked]]:
         checked: dict[str, Checked] = {}

@@ -80,6 +80,14 @@ def _for_dicom(row: Row) -> Iterator[str]:
         yield f"stratum: {{{name}}} is read from DICOM, and images names none"
 
 
+def name_of(path: Path) -> str:
+    """Return what the data set of a manifest is called: as the file, or as its folder. Raises ``BadInput``."""
+    name = path.parent.resolve().name if path.stem == MANIFEST else path.stem
+    if name in (MEAN, EACH):
+        raise BadInput(f"{path}: a data set cannot be called {name!r}, which thresholds files use otherwise.")
+    return name
+
+
 def read_manifest(path: Path) -> Iterable[RawRow]:
     """Return the rows as they stand there. Raises ``BadInput``."""
     return READERS[path.suffix](path)
@@ -93,7 +101,7 @@ def load_manifest(
     rows: Iterable[RawRow] | None = None,
     folder: Path | None = None,
 ) -> Part:
-    """Load a manifest, or what is chosen of it; the data set is called as the file, or as its folder.
+    """Load a manifest, or what is chosen of it.
 
     Args:
         path: The manifest.
@@ -105,9 +113,7 @@ def load_manifest(
     Raises:
         BadInput: It cannot be read, or holds no row.
     """
-    name = path.parent.resolve().name if path.stem == MANIFEST else path.stem
-    if name in (MEAN, EACH):
-        raise BadInput(f"{path}: a data set cannot be called {name!r}, which thresholds files use otherwise.")
+    name = name_of(path)
     folder = folder or path.parent
     studies = FolderStudies(folder, intakes, options.max_images)
     choosing = Choosing(options.period, options.frozen)

@@ -5,7 +5,7 @@ more was not signed.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -74,11 +74,11 @@ class SignedRow(Record):
         return self.sha256 == signature(self.content_sha256, self.gold)
 
 
-def content_sha256(instance: Instance) -> str:
-    """Return the digest of what gold is for: id, question, options, answer, and images as a model is sent them."""
+def content_sha256(instance: Instance, pictured: Sequence[str]) -> str:
+    """Return the digest of what gold is for: id, question, options, answer, and (``pictured``) images."""
     return _digest(
         *(instance.id, instance.question, instance.question_type, list(instance.options), instance.answer),
-        *(instance.answer_letter, [image.sha256 for image in instance.images]),
+        *(instance.answer_letter, list(pictured)),
     )
 
 
@@ -137,6 +137,7 @@ class Laid:
 
     gold: GoldTrace
     source: GoldSource
+    content_sha256: str
     doubt: str = ""
     """Why gold that is there, or was, is not signed."""
     signed: SignedRow | None = None
@@ -159,27 +160,27 @@ class GoldBeside:
             drafts={line.id: line for line in drafts if line.gold is not None},
         )
 
-    def lay(self, instance: Instance) -> Laid:
-        """Return the gold of an instance whose ids are the manifest's own.
+    def lay(self, instance: Instance, pictured: Sequence[str]) -> Laid:
+        """Return the gold of an instance whose ids are the manifest's own; ``pictured`` tells its images.
 
         Stages that the manifest holds stand. A text that was signed or drafted for another content is no gold of this
         one, and a draft that was rejected is none either.
         """
-        own = instance.gold
+        own, content = instance.gold, content_sha256(instance, pictured)
         if _whole(own):
-            return Laid(own, GoldSource.SUPPLIED)
-        signed, draft = self.signed.get(instance.id), self.drafts.get(instance.id)
-        content, doubt = content_sha256(instance), ""
+            return Laid(own, GoldSource.SUPPLIED, content)
+        signed, draft, doubt = self.signed.get(instance.id), self.drafts.get(instance.id), ""
         if signed is not None and signed.decision == "approved":
             doubt = _lapsed(signed, own, content)
             if not doubt:
-                return Laid(signed.gold, GoldSource.SIGNED, signed=signed)
+                return Laid(signed.gold, GoldSource.SIGNED, content, signed=signed)
         if draft is None or draft.gold is None or _is_rejected(draft, signed):
-            return Laid(own, GoldSource.ABSENT, doubt)
+            return Laid(own, GoldSource.ABSENT, content, doubt)
         filled = filled_up(own, draft.gold)
         if draft.content_sha256 != content or not _whole(filled):
-            return Laid(own, GoldSource.ABSENT, doubt or "its question, answer or images are not those of the draft")
-        return Laid(filled, GoldSource.UNSIGNED, doubt or NOBODY)
+            stale = "its question, answer or images are not those of the draft"
+            return Laid(own, GoldSource.ABSENT, content, doubt or stale)
+        return Laid(filled, GoldSource.UNSIGNED, content, doubt or NOBODY)
 
 
 def filled_up(own: GoldTrace, other: GoldTrace) -> GoldTrace:

@@ -24,6 +24,8 @@ class Study:
     drawn: tuple[DrawnImage, ...] = ()
     blank: frozenset[str] = frozenset()
     """Digests of images of one brightness, which the slices of many patients have in common."""
+    source: str = ""
+    """Digest of what the row speaks of, drawn or not; the same however many images a model takes at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """From rows that name DICOM to rows with drawn images, with facts of the study and the patient of the headers."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from pydicom.uid import UID
@@ -98,7 +99,15 @@ def _study(identity: str, plan: Plan, taken: Mapping[Want, Taken | str], root: P
         shared=shared_by(plan.headers),
         drawn=tuple(_drawn(identity, shot, found[plan.want(shot)], root) for shot in plan.shots),
         blank=frozenset(kept.image.sha256 for kept in found.values() if kept.blank),
+        source=_source(plan),
     )
+
+
+def _source(plan: Plan) -> str:
+    """Return the digest of a row's SOP instances in their order, and of the frames and the window that it names."""
+    told = [f"{header.sop or header.path.name} {header.frames}" for header in plan.headers]
+    asked = [*map(str, plan.row.frames or ()), f"window {plan.row.window or ''}"]
+    return sha256("\n".join([*told, *asked]).encode()).hexdigest()
 
 
 def _undrawn(plan: Plan, taken: Mapping[Want, Taken | str]) -> Iterator[str]:
