@@ -14,7 +14,7 @@ from pydicom.uid import UID
 from clinhallu_gate.datasets.dataset import Identifier
 from clinhallu_gate.datasets.dicom.drawing import NotDrawable, frames_of, read
 from clinhallu_gate.datasets.dicom.facts import Facts, facts_of
-from clinhallu_gate.datasets.dicom.identifiers import identifiers_of
+from clinhallu_gate.datasets.dicom.identifiers import identifiers_of, tells_nobody
 from clinhallu_gate.datasets.entries import Unusable
 
 _AXES: Final = 3
@@ -39,7 +39,7 @@ class Header:
     series: str
     study: str
     patient: Patient | None
-    """None where the header names no ``PatientID``."""
+    """None where ``PatientID`` is missing, or says that it was taken out (``ANONYMOUS``)."""
     day: date | None
     """``StudyDate``; None where it is missing or no date."""
     frames: int
@@ -73,7 +73,7 @@ def _header(path: Path, elements: Elements) -> Header:
         sop=_text(elements, "SOPInstanceUID"),
         series=intern(_text(elements, "SeriesInstanceUID")),
         study=intern(_text(elements, "StudyInstanceUID")),
-        patient=Patient(_text(elements, "IssuerOfPatientID"), patient) if patient else None,
+        patient=None if tells_nobody(patient) else Patient(_text(elements, "IssuerOfPatientID"), patient),
         day=_day(_text(elements, "StudyDate")),
         frames=_frames(elements),
         syntax=str(elements.file_meta.get("TransferSyntaxUID", "")),
