@@ -3,7 +3,9 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
+from sys import intern
 from typing import Final
 
 from pydicom import Dataset as Elements
@@ -12,7 +14,7 @@ from pydicom.uid import UID
 from clinhallu_gate.datasets.dataset import Identifier
 from clinhallu_gate.datasets.dicom.drawing import NotDrawable, frames_of, read
 from clinhallu_gate.datasets.dicom.facts import Facts, facts_of
-from clinhallu_gate.datasets.dicom.identifiers import identifiers_of
+from clinhallu_gate.datasets.dicom.identifiers import identifiers_of, tells_nobody
 from clinhallu_gate.datasets.entries import Unusable
 
 _AXES: Final = 3
@@ -37,7 +39,7 @@ class Header:
     series: str
     study: str
     patient: Patient | None
-    """None where the header names no ``PatientID``."""
+    """None where ``PatientID`` is missing, or says that it was taken out (``ANONYMOUS``)."""
     day: date | None
     """``StudyDate``; None where it is missing or no date."""
     frames: int
@@ -69,9 +71,9 @@ def _header(path: Path, elements: Elements) -> Header:
     return Header(
         path=path,
         sop=_text(elements, "SOPInstanceUID"),
-        series=_text(elements, "SeriesInstanceUID"),
-        study=_text(elements, "StudyInstanceUID"),
-        patient=Patient(_text(elements, "IssuerOfPatientID"), patient) if patient else None,
+        series=intern(_text(elements, "SeriesInstanceUID")),
+        study=intern(_text(elements, "StudyInstanceUID")),
+        patient=None if tells_nobody(patient) else Patient(_text(elements, "IssuerOfPatientID"), patient),
         day=_day(_text(elements, "StudyDate")),
         frames=_frames(elements),
         syntax=str(elements.file_meta.get("TransferSyntaxUID", "")),
@@ -79,8 +81,14 @@ def _header(path: Path, elements: Elements) -> Header:
         position=_floats(elements, "ImagePositionPatient", _AXES),
         orientation=_floats(elements, "ImageOrientationPatient", 2 * _AXES),
         facts=facts_of(elements),
-        identifiers=identifiers_of(elements),
+        identifiers=_same(identifiers_of(elements)),
     )
+
+
+@lru_cache(maxsize=1)
+def _same(identifiers: frozenset[Identifier]) -> frozenset[Identifier]:
+    """Return the very set of the file before, if it is equal: a series of thousands keeps one."""
+    return identifiers
 
 
 def _text(elements: Elements, name: str) -> str:

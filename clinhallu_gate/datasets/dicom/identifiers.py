@@ -10,6 +10,26 @@ from clinhallu_gate.datasets.dataset import Identifier
 _LETTERS: Final = 3
 """Names of fewer letters (initials) are found in any text."""
 _DATE: Final = 8
+_NOBODY: Final = frozenset(
+    {
+        "anon",
+        "anonymous",
+        "anonymized",
+        "anonymised",
+        "deidentified",
+        "de-identified",
+        "none",
+        "n/a",
+        "removed",
+        "unknown",
+    }
+)
+"""What stands in the place of a name or an id that was taken out, in any case."""
+
+
+def tells_nobody(value: str) -> bool:
+    """Whether a name or id is empty, or a word that stands for one that was taken out."""
+    return value.strip(" \0^=").casefold() in ("", *_NOBODY)
 
 
 def identifiers_of(elements: Elements) -> frozenset[Identifier]:
@@ -41,19 +61,20 @@ def _values(elements: Elements, name: str) -> tuple[Any, ...]:
 
 def _said(what: Any, value: object) -> Iterator[Identifier]:  # noqa: ANN401 - a literal
     text = str(value).strip(" \0")
-    if text:
+    if not tells_nobody(text):
         yield Identifier(what, text)
 
 
 def _names(name: str) -> Iterator[str]:
     """Yield the name as it stands, and its family, given and middle names in each of its scripts (PS3.5, 6.2.1)."""
     whole = name.strip(" \0^=")
-    if sum(map(str.isalpha, whole)) >= _LETTERS:
+    if sum(map(str.isalpha, whole)) >= _LETTERS and not tells_nobody(whole):
         yield whole
     for group in whole.split("="):
         for part in group.split("^")[:3]:
             text = part.strip()
-            if sum(map(str.isalpha, text)) >= _LETTERS or (text and not text.isascii()):
+            long = sum(map(str.isalpha, text)) >= _LETTERS or not text.isascii()
+            if long and not tells_nobody(text):
                 yield text
 
 

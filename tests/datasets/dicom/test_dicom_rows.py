@@ -148,6 +148,19 @@ def test_rows_of_one_patient_form_a_cluster(tmp_path: Path, options: DataOptions
     )
 
 
+def test_an_id_that_was_taken_out_is_nobodys(tmp_path: Path, options: DataOptions) -> None:
+    """Patients called ANONYMOUS are not one patient, and the word is looked for in no report; a manifest knows them."""
+    said = {"PatientID": "Anonymous", "PatientName": "ANONYMOUS^", "AccessionNumber": "", "PatientBirthDate": ""}
+    for number in (1, 2, 3):
+        save(tmp_path / f"{number}", number=number, StudyInstanceUID=uid(number), **said)
+    rows = [{**PATIENTS, "id": f"{n}", "images": [f"{n}"], "patient_id": "a" if n < 3 else "b"} for n in (1, 2, 3)]
+    dataset = _load(tmp_path, options, *rows)
+    one, same, other = (instance.cluster for instance in dataset.instances)
+    assert one == same != other
+    assert dataset.identifiers == frozenset()
+    assert dataset.notes == ()
+
+
 def test_blank_images_bind_nobody_together(tmp_path: Path, options: DataOptions) -> None:
     """The air above a head looks alike in everybody; any other image that two rows share makes them one cluster."""
     blank, seen = bytes(128), bytes([*range(128)])
