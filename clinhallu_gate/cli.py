@@ -18,8 +18,7 @@ EXIT_NOT_COMPLETED: Final = 11
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return 0, or after one line on stderr another status.
 
-    4 is input that cannot be used; 1 evidence that was changed, or a part that could not be done; 11 a model that
-    fails.
+    4: input that cannot be used; 1: evidence that was changed, or a part that was not done; 11: a model that fails.
     """
     arguments = _parser().parse_args(argv)
     try:

@@ -110,7 +110,7 @@ class Assembly:
         if self.sort:
             usable.sort(key=lambda item: (len(item.id), item.id) if item.id.isdecimal() else (_NO_NUMBER, item.id))
         instances = self._instances(usable)
-        laid = {each.id: self.beside.lay(each) for each in instances} if self.beside is not None else {}
+        laid = self._laid(usable, instances)
         instances = tuple(_with_gold(each, laid.get(each.id)) for each in instances)
         problems = sorted(
             replace(problem, text=told(problem.text, withhold=problem.file in self.patients))
@@ -134,6 +134,13 @@ class Assembly:
             unsigned=tuple(item.problem(laid[item.id].doubt) for item in usable if laid and laid[item.id].doubt),
         )
         return Part(dataset, dataset.left_out, total)
+
+    def _laid(self, usable: Sequence[Checked], instances: Sequence[Instance]) -> dict[str, Laid]:
+        """Return whose word the gold of each instance is."""
+        if self.beside is None:
+            return {}
+        studies = {item.id: item.study for item in usable if item.study}
+        return {each.id: self.beside.lay(each, _told_apart(each, studies.get(each.id))) for each in instances}
 
     def _rows(self, raws: Iterable[RawRow]) -> tuple[int, list[Checked]]:
         checked: dict[str, Checked] = {}
@@ -218,6 +225,13 @@ class Assembly:
         }
         clusters = components({item.id: [*_shared(item), *_telling(item, sent[item.id])] for item in usable})
         return tuple(instance_of(self.name, item.row, sent[item.id], clusters[item.id]) for item in usable)
+
+
+def _told_apart(instance: Instance, study: Study | None) -> Sequence[str]:
+    """Return what tells the images of an instance from others, however many of them the model takes."""
+    drawn = {image.sha256 for image in study.images.values()} if study else frozenset[str]()
+    others = [image.sha256 for image in instance.images if image.sha256 not in drawn]
+    return [*study.content, *others] if study else others
 
 
 def _with_gold(instance: Instance, laid: Laid | None) -> Instance:

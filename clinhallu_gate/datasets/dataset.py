@@ -37,14 +37,14 @@ class DataOptions:
     allow_unsigned_gold: bool = False
     """Whether gold that a model drafted and nobody signed is taken."""
 
-    allow_hosts: tuple[str, ...] = ()
-    """Hosts other than this machine that may be asked for data of patients."""
-    tell: Callable[[str], None] = nothing
-    """Hears how far a long fetch is."""
     period: Period | None = None
     """Only studies of these days are taken from manifests."""
     frozen: "Frozen | None" = None
     """Only the instances of this list are taken."""
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts other than this machine that may be asked for data of patients."""
+    tell: Callable[[str], None] = nothing
+    """Hears how far a long fetch is."""
     named: frozenset[str] = frozenset()
     """Strata and tags of patients that may be told however few bear them: those that a policy names."""
     max_images: int = MAX_IMAGES

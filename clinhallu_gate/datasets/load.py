@@ -97,19 +97,16 @@ def _parts(specs: Sequence[str], options: DataOptions) -> Iterator[Part]:
     if options.period is not None and not paths:
         raise BadInput(f"{options.period}: only manifests have study dates, and --data names none.")
     intakes = _intakes(options)
-    parts = {
-        spec: _fetched(servers[spec], path, intakes, options)
-        if spec in servers
-        else load_manifest(path, intakes, options)
-        for spec, path in paths.items()
-    }
+    parts = {spec: _own(path, servers.get(spec), intakes, options) for spec, path in paths.items()}
     offline = any(instance.phi for part in parts.values() for instance in part.dataset.instances)
     if names := [spec for spec in specs if spec in SETS]:
         parts |= zip(names, load_released(names, options.data_root, intakes, offline=offline), strict=True)
     return (_generated(spec) if spec in SOURCES else parts[spec] for spec in specs)
 
 
-def _fetched(server: DicomwebSpec, manifest: Path, intakes: Intakes, options: DataOptions) -> Part:
+def _own(manifest: Path, server: DicomwebSpec | None, intakes: Intakes, options: DataOptions) -> Part:
+    if server is None:
+        return load_manifest(manifest, intakes, options)
     from clinhallu_gate.datasets import dicom  # noqa: F401, PLC0415 - before pydicom is imported: it says why
     from clinhallu_gate.datasets.dicomweb.load import load_dicomweb  # noqa: PLC0415 - its libraries take 0.4 s to import
 

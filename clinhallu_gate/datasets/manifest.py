@@ -95,14 +95,15 @@ def load_manifest(
 ) -> Part:
     """Load a manifest, or what is chosen of it; the data set is called as the file, or as its folder.
 
-    Raises ``BadInput``.
-
     Args:
         path: The manifest.
         intakes: Where images are checked and kept.
-        options: What is chosen, and how much a model takes.
-        rows: The manifest's rows, if they were read before.
+        options: What is chosen of it, and how many images the model takes at once.
+        rows: Its rows, if they were read before.
         folder: What images are relative to; by default the manifest's own folder.
+
+    Raises:
+        BadInput: It cannot be read, or holds no row.
     """
     name = path.parent.resolve().name if path.stem == MANIFEST else path.stem
     if name in (MEAN, EACH):

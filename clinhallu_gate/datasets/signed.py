@@ -5,7 +5,7 @@ more was not signed.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -74,11 +74,16 @@ class SignedRow(Record):
         return self.sha256 == signature(self.content_sha256, self.gold)
 
 
-def content_sha256(instance: Instance) -> str:
-    """Return the digest of what gold is for: id, question, options, answer, and images as a model is sent them."""
+def content_sha256(instance: Instance, images: Sequence[str]) -> str:
+    """Return the digest of what gold is for: id, question, options, answer, and the images.
+
+    Args:
+        instance: As it is called in the manifest.
+        images: What tells its images, however many of them a model takes: their digests, or what a DICOM study holds.
+    """
     return _digest(
         *(instance.id, instance.question, instance.question_type, list(instance.options), instance.answer),
-        *(instance.answer_letter, [image.sha256 for image in instance.images]),
+        *(instance.answer_letter, list(images)),
     )
 
 
@@ -137,6 +142,8 @@ class Laid:
 
     gold: GoldTrace
     source: GoldSource
+    content_sha256: str
+    """Digest of what it is for."""
     doubt: str = ""
     """Why gold that is there, or was, is not signed."""
     signed: SignedRow | None = None
@@ -159,27 +166,27 @@ class GoldBeside:
             drafts={line.id: line for line in drafts if line.gold is not None},
         )
 
-    def lay(self, instance: Instance) -> Laid:
-        """Return the gold of an instance whose ids are the manifest's own.
+    def lay(self, instance: Instance, images: Sequence[str]) -> Laid:
+        """Return the gold of an instance whose ids are the manifest's own; ``images`` as in ``content_sha256``.
 
         Stages that the manifest holds stand. A text that was signed or drafted for another content is no gold of this
         one, and a draft that was rejected is none either.
         """
-        own = instance.gold
+        own, content, doubt = instance.gold, content_sha256(instance, images), ""
         if _whole(own):
-            return Laid(own, GoldSource.SUPPLIED)
+            return Laid(own, GoldSource.SUPPLIED, content)
         signed, draft = self.signed.get(instance.id), self.drafts.get(instance.id)
-        content, doubt = content_sha256(instance), ""
         if signed is not None and signed.decision == "approved":
             doubt = _lapsed(signed, own, content)
             if not doubt:
-                return Laid(signed.gold, GoldSource.SIGNED, signed=signed)
+                return Laid(signed.gold, GoldSource.SIGNED, content, signed=signed)
         if draft is None or draft.gold is None or _is_rejected(draft, signed):
-            return Laid(own, GoldSource.ABSENT, doubt)
+            return Laid(own, GoldSource.ABSENT, content, doubt)
         filled = filled_up(own, draft.gold)
         if draft.content_sha256 != content or not _whole(filled):
-            return Laid(own, GoldSource.ABSENT, doubt or "its question, answer or images are not those of the draft")
-        return Laid(filled, GoldSource.UNSIGNED, doubt or NOBODY)
+            other = "its question, answer or images are not those of the draft"
+            return Laid(own, GoldSource.ABSENT, content, doubt or other)
+        return Laid(filled, GoldSource.UNSIGNED, content, doubt or NOBODY)
 
 
 def filled_up(own: GoldTrace, other: GoldTrace) -> GoldTrace:

@@ -19,6 +19,9 @@ class Study:
     """With the names of drawn images in the place of the entries, and what headers say of the study."""
     images: Mapping[str, Image]
     """Those that were drawn, by name."""
+    content: tuple[str, ...]
+    """What tells the study from others, however many of its images a model takes: UIDs of its instances, and the row's
+    choice of frames and window."""
     shared: tuple[Hashable, ...]
     """What the row shares with others of the same patient."""
     drawn: tuple[DrawnImage, ...]

@@ -33,11 +33,12 @@ LIMITS: Final = (
     "(OCR misses small letters: at 320x240 it missed what it found at 640x480)"
 )
 _LISTED: Final = 8
+_IN_NOTES: Final = 3
 
 
 def preflight_lines(found: Preflight) -> list[str]:
     """Return a few lines for a terminal or a report."""
-    return [_first(found), *(f"  {line}" for line in _lines(found))]
+    return [_first(found), *(f"  {line}" for line in _lines(found, _LISTED))]
 
 
 def full_lines(found: Preflight) -> list[str]:
@@ -53,8 +54,8 @@ def full_lines(found: Preflight) -> list[str]:
 
 
 def preflight_note(found: Preflight) -> str:
-    """Return the same in one sentence."""
-    return f"{_first(found)} {'; '.join(_lines(found))}"
+    """Return the same on one line, with fewer names."""
+    return f"{_first(found)} {'; '.join(_lines(found, _IN_NOTES))}"
 
 
 def _first(found: Preflight) -> str:
@@ -65,20 +66,20 @@ def _first(found: Preflight) -> str:
     return f"{looked}{others}{said}."
 
 
-def _lines(found: Preflight) -> Iterator[str]:
+def _lines(found: Preflight, most: int) -> Iterator[str]:
     naming = {name: found.attributes[name] for name in NAMING if name in found.attributes}
     others = {name: count for name, count in found.attributes.items() if name not in naming}
     if naming:
-        yield f"whom they name: {_listed(naming)}"
+        yield f"whom they name: {_listed(naming, most)}"
     if others:
         more = f"{len(others)} more {_plural(len(others), 'attribute')}"
-        yield f"{more} that the Basic Profile removes: {_listed(others)}"
+        yield f"{more} that the Basic Profile removes: {_listed(others, most)}"
     if found.nested:
-        yield f"within sequences: {_listed(found.nested)}"
+        yield f"within sequences: {_listed(found.nested, most)}"
     if not (found.attributes or found.nested) and found.dicom:
         yield "no attribute that the Basic Profile removes has a value"
     if found.metadata:
-        yield f"metadata of other images: {_listed(found.metadata)}"
+        yield f"metadata of other images: {_listed(found.metadata, most)}"
     yield from _flag_lines(found)
     yield from _text_lines(found)
     if lacking := _not_looked_at(found):
@@ -129,10 +130,10 @@ def _not_looked_at(found: Preflight) -> str:
     return ", ".join(text for text, holds in lacking.items() if holds)
 
 
-def _listed(counts: Mapping[str, int]) -> str:
+def _listed(counts: Mapping[str, int], most: int) -> str:
     said = [f"{name} ({count:,})" for name, count in counts.items()]
-    more = f" and {len(said) - _LISTED} more" if len(said) > _LISTED else ""
-    return f"{', '.join(said[:_LISTED])}{more}"
+    more = f" and {len(said) - most} more" if len(said) > most else ""
+    return f"{', '.join(said[:most])}{more}"
 
 
 def _many(count: int, noun: str) -> str:

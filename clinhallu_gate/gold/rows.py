@@ -14,7 +14,7 @@ from clinhallu_gate.datasets.manifest import READERS, load_manifest, manifest_at
 from clinhallu_gate.datasets.names import Misplaced, file_below
 from clinhallu_gate.datasets.problems import BadRows, told
 from clinhallu_gate.datasets.row import Row
-from clinhallu_gate.datasets.signed import Laid, content_sha256
+from clinhallu_gate.datasets.signed import Laid
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.records import Instance
 
@@ -50,7 +50,7 @@ class GoldRow:
     @property
     def content_sha256(self) -> str:
         """Digest of what gold is for."""
-        return content_sha256(self.instance)
+        return self.laid.content_sha256
 
 
 def manifest_named(spec: str) -> Path:

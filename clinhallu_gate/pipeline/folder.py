@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from clinhallu_gate.deidentification.wording import preflight_note
 from clinhallu_gate.egress import host_of, is_here
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.judge.agreement import agreement
@@ -358,6 +359,11 @@ def _notes_on_hosts(prepared: Prepared) -> Iterator[str]:
     elsewhere = ", ".join(dict.fromkeys(str(host) for host in hosts if not is_here(host)))
     if elsewhere:
         yield f"--allow-host: questions and images of patients were sent to another machine: {elsewhere}"
+
+
+def _notes_on_preflight(prepared: Prepared) -> Iterator[str]:
+    if prepared.preflight is not None:
+        yield preflight_note(prepared.preflight)
 
 
 def _notes_on_stop(run: Run) -> Iterator[str]:

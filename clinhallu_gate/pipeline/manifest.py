@@ -77,6 +77,8 @@ class Manifest(Record):
     """Whether any instance is of a patient."""
     allow_hosts: tuple[str, ...] = ()
     """Hosts other than this machine that data of patients were allowed to be sent to."""
+    preflight: Mapping[str, Any] | None = None
+    """What patients' files told of them: how many were looked at and how closely, and files by attribute; no value."""
     calls: Mapping[str, int] = {}
     """Made, from the store (or equal to a call that this run had made), failed, retried."""
     judge_calls: Mapping[str, int] = {}
@@ -122,6 +124,7 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         no_decision=options.no_decision,
         report_detail=prepared.detail,
         patient_data=prepared.patient_data,
+        preflight=prepared.preflight.as_dict() if prepared.preflight else None,
         allow_hosts=options.allow_hosts,
         calls=asdict(run.tally) if run else {},
         judge_calls=asdict(run.judge_tally) if run else {},

@@ -55,6 +55,8 @@ class RunOptions:
     """Flags of the hosted servers that the command line sets, such as ``--tensor-parallel-size``."""
     no_decision: bool = False
     report_detail: str | None = None
+    preflight: str = "headers"
+    """How closely patients' files are looked at before anything runs."""
     root: Path = Path()
     """Where relative names of the model's defaults and the ``reports`` folder lie."""
     command: str = ""

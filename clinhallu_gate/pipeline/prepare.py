@@ -21,6 +21,7 @@ from clinhallu_gate.datasets.dataset import MAX_IMAGES
 from clinhallu_gate.datasets.frozen import Frozen, read_frozen
 from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data, nothing
 from clinhallu_gate.datasets.period import Period
+from clinhallu_gate.deidentification.findings import Depth, Preflight
 from clinhallu_gate.egress import allowed_host
 from clinhallu_gate.errors import BadInput, not_one_of
 from clinhallu_gate.gate.decide import Rules, count_blocking
@@ -32,6 +33,7 @@ from clinhallu_gate.judge.oracle import phantom_of
 from clinhallu_gate.pipeline.asked import ORACLE, Asked, asked_judge, asked_model, entry_of, known_entry
 from clinhallu_gate.pipeline.baseline import JudgedBy, baseline_verdicts, check_baseline
 from clinhallu_gate.pipeline.earlier import earlier_runs
+from clinhallu_gate.pipeline.looking import look_at_files
 from clinhallu_gate.pipeline.options import RunOptions
 from clinhallu_gate.pipeline.recorded import Recorded, lay_over, recorded_data, recorded_model
 from clinhallu_gate.private import demand_private, private_folder
@@ -68,6 +70,8 @@ class Prepared:
     run_dir: Path
     earlier: tuple[str, ...]
     """Runs of this very model on these very data that lie where they are kept by default."""
+    preflight: Preflight | None
+    """What patients' files tell of them; None without any, and where tests are only collected."""
     seed: str
     """Of what follows from the data alone: ``--limit``, and the probes of the judge."""
     period: Period | None = None
@@ -197,9 +201,9 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
         DataOptions(
             _data_root(options),
             options.allow_bad_rows,
-            private_cache=_private_cache(options, run_dir),
             period=period,
             frozen=frozen,
+            private_cache=_private_cache(options, run_dir),
             allow_hosts=options.allow_hosts,
             tell=tell,
             named=named_groups(thresholds),
@@ -233,6 +237,7 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
         baseline_of=None,
         run_dir=run_dir,
         earlier=earlier_runs(_runs_of(options.root, entry.name), model_sha256=model.digest, datasets=datasets),
+        preflight=look_at_files(options, datasets, private_folder(run_dir)) if patients and not look_only else None,
         seed=seed,
         period=period,
         frozen=frozen,
@@ -275,6 +280,8 @@ def _chosen(options: RunOptions) -> tuple[Period | None, Frozen | None]:
 
 
 def _check_words(options: RunOptions) -> None:
+    if options.preflight not in list(Depth):
+        raise BadInput(not_one_of("--preflight", options.preflight, Depth, noun="a depth"))
     if options.report_detail is not None and options.report_detail not in list(Detail):
         raise BadInput(not_one_of("--report-detail", options.report_detail, Detail, noun="a level of detail"))
     for host in options.allow_hosts:

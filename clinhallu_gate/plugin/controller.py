@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 
 from clinhallu_gate.config.thresholds import GateSpec
+from clinhallu_gate.deidentification.findings import Preflight
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gate.release import EXIT_FAIL, EXIT_NO_DECISION, EXIT_NOT_COMPLETED
 from clinhallu_gate.hosting.endpoint import root_url
@@ -26,7 +27,7 @@ from clinhallu_gate.plugin.exchange import NO_SERVER, NOTHING, Exchange, Selecti
 from clinhallu_gate.plugin.options import is_asked, run_options
 from clinhallu_gate.plugin.progress import Progress, teller
 from clinhallu_gate.plugin.sharing import Heard, listen, written_beside
-from clinhallu_gate.plugin.terminal import write_capability, write_summary
+from clinhallu_gate.plugin.terminal import write_capability, write_preflight, write_summary
 from clinhallu_gate.plugin.view import RunView
 from clinhallu_gate.private import make_private
 from clinhallu_gate.records import Instance
@@ -159,6 +160,7 @@ class ControllerState:
             plan = make_plan(prepared.protocol, prepared.frame, gates, selection.wanted, repeats=repeats)
             begin_folder(prepared)
             self.run = Run(prepared)
+            self._say_preflight(prepared.preflight)
             self._say_capability(self.run.capability)
             with progress.shown():
                 self.run.evaluate(plan, gates, examine=bool(gates) or selection.judge, emit=progress.heard)
@@ -168,6 +170,11 @@ class ControllerState:
             pytest.exit(f"the evaluation could not be completed: {self.run.failure}", returncode=EXIT_NOT_COMPLETED)
         if self.has_workers:
             self.exchange.write_results(self.view)
+
+    def _say_preflight(self, found: Preflight | None) -> None:
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if found is not None and reporter is not None and self._config.option.verbose >= 0:
+            write_preflight(reporter, found)
 
     def _say_capability(self, found: Capability | None) -> None:
         reporter = self._config.pluginmanager.getplugin("terminalreporter")

@@ -83,6 +83,13 @@ def _add_question(group: pytest.OptionGroup) -> None:
         action="store_true",
         help="take gold that was drafted and not signed; the report says so",
     )
+    group.addoption(
+        "--preflight",
+        metavar="DEPTH",
+        default="headers",
+        help="what of patients' files is looked at for names before anything runs: headers (default), full "
+        "(within sequences, too) or ocr (the pixels, too; needs tesseract)",
+    )
     group.addoption("--limit", metavar="N", type=int, help="only the first N instances of the seeded random order")
     group.addoption("--repeats", metavar="K", type=int, default=1, help="traces per instance and arm (default 1)")
     group.addoption(
@@ -157,6 +164,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         serve_flags=_serve_flags(config),
         no_decision=option.no_decision,
         report_detail=option.report_detail,
+        preflight=option.preflight,
         root=config.rootpath,
         command=repeatable(sys.argv[1:]),
     )

@@ -2,6 +2,8 @@
 
 import pytest
 
+from clinhallu_gate.deidentification.findings import Preflight
+from clinhallu_gate.deidentification.wording import preflight_lines
 from clinhallu_gate.planning.certify import Capability
 from clinhallu_gate.report.capability import capability_lines
 from clinhallu_gate.report.model import ReportView
@@ -18,6 +20,12 @@ def write_summary(reporter: pytest.TerminalReporter, view: ReportView, *, run_di
 def write_capability(reporter: pytest.TerminalReporter, found: Capability) -> None:
     """Write what the patients can show, before anything is asked."""
     for line in capability_lines(found, width=reporter._tw.fullwidth):  # noqa: SLF001 - no public width
+        reporter.write_line(line)
+
+
+def write_preflight(reporter: pytest.TerminalReporter, found: Preflight) -> None:
+    """Write what patients' files tell of them, before anything is asked."""
+    for line in preflight_lines(found):
         reporter.write_line(line)
 
 

@@ -1,6 +1,8 @@
 """What rows need of a DICOM header: identity, place in its series, facts and who the patient is; pixels stay unread."""
 
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +38,8 @@ class Header:
     study: str
     patient: Patient | None
     """None where the header names no ``PatientID``."""
+    day: date | None
+    """``StudyDate``; None where it is missing or no date."""
     frames: int
     """0 for an object without an image, such as a report."""
     syntax: str
@@ -68,6 +72,7 @@ def _header(path: Path, elements: Elements) -> Header:
         series=_text(elements, "SeriesInstanceUID"),
         study=_text(elements, "StudyInstanceUID"),
         patient=Patient(_text(elements, "IssuerOfPatientID"), patient) if patient else None,
+        day=_day(_text(elements, "StudyDate")),
         frames=_frames(elements),
         syntax=str(elements.file_meta.get("TransferSyntaxUID", "")),
         number=_number(elements),
@@ -81,6 +86,12 @@ def _header(path: Path, elements: Elements) -> Header:
 def _text(elements: Elements, name: str) -> str:
     value = elements.get(name)
     return str(value).strip(" \0") if value is not None else ""
+
+
+def _day(text: str) -> date | None:
+    with suppress(ValueError):
+        return date.fromisoformat(text.replace(".", ""))
+    return None
 
 
 def _frames(elements: Elements) -> int:

@@ -73,10 +73,21 @@ def _study(identity: str, plan: Plan, taken: Mapping[Want, Taken | str], root: P
     row, found = plan.row, {want: kept for want in plan.wants if isinstance(kept := taken[want], Taken)}
     names = [name for entry in plan.entries for name in _names(entry, plan)]
     facts = [header.facts for header in plan.headers]
-    told = {"images": tuple(names), "tags": tags_of(row, facts), "stratum": stratum_of(row, facts)}
+    days = [header.day for header in plan.headers if header.day is not None]
+    told = {
+        "images": tuple(names),
+        "tags": tags_of(row, facts),
+        "stratum": stratum_of(row, facts),
+        "study_date": row.study_date or max(days, default=None),
+    }
     return Study(
         row=row.model_copy(update=told),
         images={want.name: kept.image for want, kept in found.items()},
+        content=(
+            *sorted(header.sop for header in plan.headers),
+            *map(str, row.frames),
+            row.window or "",
+        ),
         shared=shared_by(plan.headers),
         drawn=tuple(_drawn(identity, shot, found[plan.want(shot)], root) for shot in plan.shots),
         blank=frozenset(kept.image.sha256 for kept in found.values() if kept.blank),

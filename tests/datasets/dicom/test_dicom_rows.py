@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pydicom.uid import BasicTextSRStorage
 
 from clinhallu_gate.datasets.dataset import Dataset, Identifier
 from clinhallu_gate.datasets.load import DataOptions, load_data
+from clinhallu_gate.datasets.period import Period
 
 FACTS = ("modality:ct", "body_part:chest", "manufacturer:ge", "age:60-69", "sex:f")
 PATIENTS = {key: value for key, value in ASKED.items() if key != "phi"}
@@ -309,3 +311,22 @@ def test_a_row_that_is_left_out_leaves_nothing_drawn(tmp_path: Path, options: Da
     some = _load(tmp_path, replace(options, allow_bad_rows=1), *rows)
     assert (some.sha256, some.drawn) == (alone.sha256, alone.drawn)
     assert Counter(problem.row for problem in some.left_out) == {2: 1}
+
+
+def test_a_study_has_its_day_from_its_header(tmp_path: Path, options: DataOptions) -> None:
+    """The latest of several, unless the row says one; a broken date is none."""
+    save(tmp_path / "old.dcm", StudyDate="20200101")
+    save(tmp_path / "new.dcm", StudyDate="20240630", number=2)
+    save(tmp_path / "none.dcm", StudyDate="2024063", number=3)
+    rows = [
+        {**ASKED, "images": ["old.dcm"]},
+        {**ASKED, "id": "2", "images": ["new.dcm", "old.dcm"]},
+        {**ASKED, "id": "3", "images": ["old.dcm"], "study_date": "2024-07-01"},
+    ]
+    since = replace(options, period=Period(date(2024, 6, 1), None))
+    dataset = _load(tmp_path, since, *rows)
+    assert [instance.id for instance in dataset.instances] == ["2", "3"]
+    assert [image.instance for image in dataset.drawn] == ["2", "2", "3"]
+    assert _troubles(tmp_path, since, {**ASKED, "images": ["none.dcm"]}) == [
+        "1: study_date: is missing, which --since and --until need"
+    ]

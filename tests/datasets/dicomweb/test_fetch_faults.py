@@ -324,17 +324,18 @@ def test_the_environment_says_who_asks(
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("setting", "said"),
     [
-        ("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem", "REQUESTS_CA_BUNDLE names /nowhere/ca.pem, which does not exist"),
-        ("CLINHALLU_GATE_DICOMWEB_TOKEN", "s3\ncret", "CLINHALLU_GATE_DICOMWEB_TOKEN holds what no token has"),
-        ("CLINHALLU_GATE_DICOMWEB_TOKEN", "s\u00e9cret", "CLINHALLU_GATE_DICOMWEB_TOKEN holds what no token has"),
+        ("REQUESTS_CA_BUNDLE=/nowhere/ca.pem", "REQUESTS_CA_BUNDLE names /nowhere/ca.pem, which does not exist"),
+        ("CLINHALLU_GATE_DICOMWEB_TOKEN=s3\ncret", "CLINHALLU_GATE_DICOMWEB_TOKEN holds what no token has"),
+        ("CLINHALLU_GATE_DICOMWEB_TOKEN=s\u00e9cret", "CLINHALLU_GATE_DICOMWEB_TOKEN holds what no token has"),
     ],
 )
-def test_an_environment_that_does_not_fit_is_told_and_no_token(  # noqa: PLR0917 - pytest gives them by name
-    archive: TwistedArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+def test_an_environment_that_does_not_fit_is_told_and_no_token(
+    archive: TwistedArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, said: str
 ) -> None:
     """Before anything is asked."""
+    name, _, value = setting.partition("=")
     monkeypatch.setenv(name, value)
     with pytest.raises(ServerUnusable) as raised:
         fetched(archive.url, tmp_path, whole_series(archive.studies[0]))
