@@ -63,6 +63,28 @@ class Patient:
         return lines[number % len(lines)]
 
 
+#: What every planted word begins with; four letters follow.
+MARK: Final = "ZQXJV"
+
+
+def marked(number: int) -> str:
+    """Return a word of its own for each number below 279,841, as an identifier or a code of DICOM may be."""
+    letters = "ABCDEFGHIJKLMNOPRSTUWYZ"
+    return MARK + "".join(letters[number // len(letters) ** place % len(letters)] for place in range(4))
+
+
+_DAY: Final = r"(?:0[1-9]|[12]\d|3[01])"
+_MONTH: Final = r"(?:0[1-9]|1[0-2])"
+#: What is planted in DICOM beside names (words, UIDs, days of years long gone, a second of the night), as a part of it
+#: and as a pattern.
+_PLANTED: Final = (
+    (MARK.casefold(), rf"{MARK.casefold()}[a-z]{{4}}"),
+    (".9.7433.", r"1\.2\.826\.0\.1\.3680043\.9\.7433\.\d+"),
+    *((year, rf"(?<![0-9a-f]){year}([-/.]?){_MONTH}\1{_DAY}(?![a-f])") for year in ("1809", "1813")),
+    *((year, rf"(?<![0-9a-f]){_DAY}[-/.]{_MONTH}[-/.]{year}(?![0-9a-f])") for year in ("1809", "1813")),
+    ("17.97", r"03:?59:?17\.97\d{4}"),
+)
+
 PATIENTS: Final = (
     Patient("Okonkwo", "Zephyrine", "7781904", ("1957", "03", "14"), "55201370"),
     Patient("Wrzesniak", "Bogumila", "6620517", ("1941", "11", "29"), "44817326"),
@@ -140,7 +162,8 @@ def _broken(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {**row, "source_id": f"{who.mrn}-broken-{number}", **change}
 
 
-def _pixels(patient: Patient, mode: str) -> Image.Image:
+def burned_in(patient: Patient, mode: str) -> Image.Image:
+    """Return a picture of nothing but letters that tell who the patient is."""
     drawn = Image.new("L", (900, 330), 255)
     pen, font = ImageDraw.Draw(drawn), ImageFont.load_default(56)
     for line, text in enumerate((f"{patient.family} {patient.given}", f"ID {patient.mrn}", "-".join(patient.born))):
@@ -160,7 +183,7 @@ def _png(folder: Path, patient: Patient, mode: str = "RGB") -> str:
     info.add_text("Comment", patient.line(0))
     info.add_text("Description", patient.line(1), zip=True)
     info.add_itxt("Author", patient.line(2), zip=True)
-    _pixels(patient, mode).save(folder / name, pnginfo=info)
+    burned_in(patient, mode).save(folder / name, pnginfo=info)
     return name
 
 
@@ -174,7 +197,7 @@ def _jpeg(folder: Path, patient: Patient) -> str:
     exif[ExifTags.Base.ImageDescription] = patient.line(0)
     exif[ExifTags.Base.Artist] = patient.line(1)
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = patient.line(2)
-    _pixels(patient, "RGB").save(folder / name, exif=exif, comment=patient.line(3), quality=95)
+    burned_in(patient, "RGB").save(folder / name, exif=exif, comment=patient.line(3), quality=95)
     return name
 
 
@@ -273,14 +296,17 @@ class Search:
         plain = data.decode("latin-1")
         wide = [data.decode(f"utf-16-{end}", "ignore") for end in ("le", "be")]
         ways = [plain, html.unescape(plain), unquote_plus(plain), _unescaped(plain), " ".join(plain.split()), *wide]
-        return {word for way in dict.fromkeys(ways) for word in _wanted().findall(way.casefold())}
+        folded = {way.casefold() for way in ways}
+        looked = ((way, pattern) for way in folded for anchor, pattern in _wanted() if anchor in way)
+        return {match[0] for way, pattern in looked for match in pattern.finditer(way)}
 
 
 @cache
-def _wanted() -> re.Pattern[str]:
-    words = {spelling.casefold() for patient in PATIENTS for spelling in patient.spellings}
-    alternatives = (rf"(?<!\d){re.escape(w)}(?!\d)" if w[0].isdigit() else re.escape(w) for w in sorted(words))
-    return re.compile("|".join(alternatives))
+def _wanted() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Return what is looked for, each with what every match of it holds: texts without that need no closer look."""
+    words = sorted({spelling.casefold() for patient in PATIENTS for spelling in patient.spellings})
+    named = ((w, rf"(?<!\d){re.escape(w)}(?!\d)" if w[0].isdigit() else re.escape(w)) for w in words)
+    return tuple((anchor, re.compile(pattern)) for anchor, pattern in (*named, *_PLANTED))
 
 
 def _unescaped(text: str) -> str:

@@ -1,50 +1,19 @@
 """Nothing leaves the machine: who is elsewhere is sent no byte, and a whole run speaks to this machine alone."""
 
 import json
-import os
-import re
-import socket
-import subprocess
 import sys
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from ipaddress import ip_address
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from canaries import Search
 from gate_run import Outcome, Rig
-from installed import program
+from guard import Listener, Spoken, elsewhere, spoken_to
 from ward import Ward, opened
 from yarl import URL
 
 #: How a listener on every interface of this machine can be reached without naming loopback, on Linux.
 ELSEWHERE = ("http://0.0.0.0:{port}", "http://127.1:{port}/v1", "http://2130706433:{port}", "http://0x7f.1:{port}")
-
-
-class Listener:
-    """Accepts connections, counts them, and says nothing."""
-
-    def __init__(self) -> None:
-        self.accepted = 0
-        self._socket = socket.create_server(("0.0.0.0", 0))  # noqa: S104 - it has to be found at odd addresses
-        self.port: int = self._socket.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self._socket.accept()
-                self.accepted += 1
-                connection.close()
-
-    def close(self) -> None:
-        """Stop listening."""
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
 
 
 @pytest.fixture
@@ -144,43 +113,6 @@ def test_a_row_of_one_patient_is_enough(ward: Ward, listener: Listener) -> None:
 
 
 # --- what a whole run speaks to ---------------------------------------------------------------------------------------
-
-#: Addresses in system calls, as strace writes them.
-_ADDRESS = re.compile(
-    r"sa_family=AF_(?P<family>\w+)(?:.*?sin6?_port=htons\((?P<port>\d+)\).*?"
-    r'(?:inet_addr\("|inet_pton\(AF_INET6, ")(?P<host>[^"]+)")?'
-)
-
-
-@dataclass(frozen=True, order=True)
-class Spoken:
-    """Whom a process connected or sent to."""
-
-    family: str
-    host: str
-    port: int
-
-
-def spoken_to(folder: Path, *command: str, env: Mapping[str, str]) -> set[Spoken]:
-    """Run a command, and return whom it and all its children connected or sent to, whatever they are written in."""
-    trace = folder / "trace"
-    watched = ("-e", "trace=connect,sendto,sendmsg,sendmmsg", "-e", "signal=none", "-s", "0")
-    subprocess.run(
-        [program("strace"), "-f", "-qq", *watched, "-o", str(trace), *command],
-        env={**os.environ, **env},
-        cwd=folder,
-        capture_output=True,
-        check=False,
-        timeout=300,
-    )
-    found = [match for line in trace.read_text("utf-8", "replace").splitlines() if (match := _ADDRESS.search(line))]
-    return {Spoken(match["family"], match["host"] or "", int(match["port"] or 0)) for match in found}
-
-
-def elsewhere(spoken: Iterable[Spoken]) -> list[Spoken]:
-    """Return those that are not this machine."""
-    inside = {"UNIX", "NETLINK", "UNSPEC"}
-    return sorted(one for one in spoken if one.family not in inside and not ip_address(one.host).is_loopback)
 
 
 def test_the_guard_sees_who_is_elsewhere(tmp_path: Path) -> None:

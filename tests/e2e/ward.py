@@ -1,7 +1,7 @@
 """A ward of patients who must not be seen, and all that others may see of a run with their data."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,12 +57,17 @@ class Ward:
         kept = junit.with_suffix(".cache")
         if cache.exists():
             shutil.copytree(cache, kept)
-        return Seen(outcome, junit, kept, junit.with_suffix(".md"))
+        return Seen(outcome, junit, kept, junit.with_suffix(".md"), junit.with_suffix(".log"))
 
     @property
     def env(self) -> dict[str, str]:
         """Return what the environment of a command says of the ward."""
-        return {SITE_KEY: str(self.folder / "site.key")}
+        return {SITE_KEY: str(self.folder / "site.key"), "CLINHALLU_GATE_CACHE": str(self.cache)}
+
+    @property
+    def cache(self) -> Path:
+        """Return what stands for the cache of this machine's user."""
+        return self.folder.with_name(f"{self.folder.name}-cache")
 
     def words(
         self,
@@ -85,6 +90,8 @@ class Ward:
             "--data": str(data or self.folder / "ward.jsonl"),
             "--thresholds": str(policy or self.folder / "policy.yaml"),
             "--junitxml": str(junit),
+            "--log-file": str(junit.with_suffix(".log")),
+            "--log-file-level": "DEBUG",
         }
         tests = () if rest and "test_" in rest[0] else ("suites/",)
         words = [word for pair in options.items() for word in pair]
@@ -99,14 +106,15 @@ class Seen:
     junit: Path
     cache: Path
     step_summary: Path
+    log: Path
 
     def beside(self, search: Search) -> dict[str, set[str]]:
-        """Return what is told of patients outside the run folder: by terminal, test report, cache and CI summary."""
+        """Return what terminal, test report, log, cache and CI summary tell of patients."""
         told = {
             "terminal": search.packed((self.outcome.out + self.outcome.err).encode()),
             "cache": set().union(*search.folder(self.cache).values()),
         }
-        told |= {path.name: search.file(path) for path in (self.junit, self.step_summary) if path.exists()}
+        told |= {path.name: search.file(path) for path in (self.junit, self.step_summary, self.log) if path.exists()}
         return {name: found for name, found in told.items() if found}
 
     def everywhere(self, search: Search) -> dict[str, set[str]]:
@@ -116,11 +124,14 @@ class Seen:
 
 
 @contextmanager
-def opened(rig: Rig, name: str) -> Iterator[Ward]:
-    """Yield six patients of four instances each, a model and a judge that repeat all they are told."""
+def opened(rig: Rig, name: str, write: Callable[[Path], Path] = write_ward) -> Iterator[Ward]:
+    """Yield six patients of four instances each, a model and a judge that repeat all they are told.
+
+    ``write`` writes other data, in a folder, as ``ward.jsonl``.
+    """
     folder = rig.root / name
     folder.mkdir()
-    write_ward(folder)
+    write(folder)
     (folder / "policy.yaml").write_text(POLICY)
     with (
         ScriptedServer(reply=echo, faults=unavailable, model="echo") as model,
