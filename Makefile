@@ -44,6 +44,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/items.py
 	$(BIN)/python benchmarks/prefix_cache.py
 	$(BIN)/python benchmarks/load.py
+	$(BIN)/python benchmarks/manifest.py
 	$(BIN)/python benchmarks/dicom.py
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/decision_error.py

@@ -6,9 +6,9 @@ them hallucinated, with every reply in the store, so that nothing is asked; ``de
 a session of its own with the same options. The two alternate.
 
 Prints JSON: seconds to collect and to run the items (medians of the rounds), their ratio, the same ratio in processor
-time (which other work on the machine disturbs less), and apart from them what the gated session spent on preparing
-(loading and checking data, model, thresholds) and on evaluating (reading the store, judging, deciding, writing the
-report), which is no cost of items. Exit status 1 if the bound is missed.
+time (which other work on the machine disturbs less), the peak memory of both sessions (MB), and apart from the items
+what the gated session spent on preparing (loading and checking data, model, thresholds) and on evaluating (reading the
+store, judging, deciding, writing the report). Exit status 1 if the bound is missed.
 """
 
 import argparse
@@ -78,6 +78,8 @@ class Times:
     tests_s: float
     cpu_s: float
     """Processor time to collect and to run."""
+    peak_mb: float
+    """The most memory of the session, its preparation and evaluation included."""
 
     @property
     def items_s(self) -> float:
@@ -153,6 +155,8 @@ def measure(number: int, *, rounds: int) -> dict[str, Any]:
         "empty_collect_s": round(median(times.collect_s for times in plains), 2),
         "ratio": round(gated_s / empty_s, 3),
         "cpu_ratio": round(median(times.cpu_s for times in gates) / median(times.cpu_s for times in plains), 3),
+        "gated_peak_mb": round(max(times.peak_mb for times in gates), 1),
+        "empty_peak_mb": round(max(times.peak_mb for times in plains), 1),
         "apart": {
             "prepare_s": round(median(times.prepare_s for times in gates), 2),
             "evaluate_s": round(median(times.evaluate_s for times in gates), 2),

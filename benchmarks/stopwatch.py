@@ -1,4 +1,4 @@
-"""A pytest plugin that writes down how long a session prepared, collected, evaluated and ran its tests.
+"""A pytest plugin that writes down how long a session prepared, collected, evaluated and ran its tests, in what memory.
 
 Use with ``-p stopwatch --stopwatch FILE``; it knows nothing of the gate, so that any session can be measured alike.
 """
@@ -63,6 +63,12 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     return result
 
 
+def _peak_mb() -> float:
+    """Return the most memory that this process held, in MB."""
+    status = Path("/proc/self/status").read_text("ascii", "replace")
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) * 1024 / 1e6
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the times (seconds) and the number of items, if the tests ran to their end."""
     marks = session.config.stash[_MARKS]
@@ -77,5 +83,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         "evaluate_s": marks["running"].since(marks["collected"]).clock_s,
         "tests_s": running.clock_s,
         "cpu_s": collecting.cpu_s + running.cpu_s,
+        "peak_mb": _peak_mb(),
     }
     session.config.option.stopwatch.write_text(json.dumps(times))

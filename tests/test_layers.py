@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "clinhallu_gate"
 #: From the ground up. A module may import its own layer and those below; a name is a module or a folder.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "vocabulary", "errors", "hub_faults"),
+    ("__init__", "vocabulary", "errors", "hub_faults", "unquoted"),
     ("records",),
     ("ports", "events", "address", "results", "pseudonym", "private", "redaction", "egress", "shelf"),
     ("config", "datasets", "deidentification", "protocol", "published", "scan", "scoring", "stats", "tree"),

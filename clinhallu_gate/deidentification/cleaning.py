@@ -36,6 +36,7 @@ _BYTES: Final = frozenset({"OB", "OW", "OF", "OD", "OL", "OV", "UN"})
 _PIXELS: Final = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _FIRST: Final = 0x0008
 """Groups before are of messages, meta information and directories, and no part of an image."""
+_IMAGE: Final = 0x0028
 _PADDING: Final = 0xFFFCFFFC
 _SOP_CLASS: Final = 0x00080016
 
@@ -163,6 +164,10 @@ def _is_of_its_kind(element: Element) -> bool:
     kind = kind_of(element)
     if kind in _FREE or (kind not in meant and (kind in TEXTS or kind in _FORMS or kind in _BYTES)):
         return False
+    if element.tag.group == _IMAGE and kind == "CS":  # what pixels need is kept as it is, in small letters too
+        return True
+    if kind in (*TEXTS, *_FORMS) and element.value is None and getattr(element, "length", False):
+        return False  # text so long that it was left in the file
     form = _FORMS.get(kind)
     return form is None or form.fullmatch(raw(element)) is not None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from clinhallu_gate.datasets.dicom.refusal import NotDrawable
+from clinhallu_gate.datasets.entries import kind_of
 from clinhallu_gate.deidentification.copies import Copy, copy_of, header_bytes, write
 from clinhallu_gate.deidentification.findings import Depth, Preflight, Unread
 from clinhallu_gate.deidentification.known import Index
@@ -18,6 +19,8 @@ from clinhallu_gate.errors import BadInput
 from clinhallu_gate.private import for_owner_alone, make_private, private_folder
 
 MAPPING: Final = "uids.csv"
+NO_DICOM: Final = "is not a DICOM file"
+"""What is said of other files; one that is called or marked as DICOM is broken."""
 _LEVELS: Final = ("study", "series", "instance")
 
 
@@ -132,8 +135,8 @@ def _take(path: Path, folder: Path, key: bytes, done: _Done) -> None:
     except Refused as error:
         done.refused.append(Unread(str(path), str(error)))
     except NotDrawable as error:
-        notes = done.refused if str(error) == "is not a DICOM file" else done.broken
-        notes.append(Unread(str(path), str(error)))
+        is_other = kind_of(path) is None and str(error) == NO_DICOM
+        (done.refused if is_other else done.broken).append(Unread(str(path), str(error)))
 
 
 def _refuse_twin(copy: Copy, folder: Path) -> NoReturn:

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from pydicom import Dataset as Elements
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.multival import MultiValue
 
 from clinhallu_gate.deidentification.findings import FileFinding, Flag
 from clinhallu_gate.deidentification.profile import DUMMIES, Rule, name_of, profile
@@ -69,7 +70,8 @@ def raw(element: Element) -> bytes:
     value = element.value
     if isinstance(value, bytes):
         return value.strip(b" \0")
-    return b"" if value is None else str(value).strip(" \0").encode("utf-8", "surrogateescape")
+    values = value if isinstance(value, MultiValue | list) else [] if value is None else [value]
+    return "\\".join(map(str, values)).strip(" \0").encode("utf-8", "surrogateescape")
 
 
 def _walk(elements: Elements, *, deep: bool, level: int = 0) -> Iterator[_Placed]:

@@ -3,16 +3,13 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
-import pydicom
-
-from clinhallu_gate.datasets.dicom.quiet import quiet
+from clinhallu_gate.datasets.dicom.files import files_of as dicom_files
+from clinhallu_gate.datasets.entries import DICOMDIR, Kind, Unusable, kind_of
 from clinhallu_gate.datasets.manifest import READERS
 from clinhallu_gate.datasets.names import Misplaced, file_below, name_trouble
+from clinhallu_gate.datasets.problems import told
 from clinhallu_gate.errors import BadInput
-
-DICOMDIR: Final = "DICOMDIR"
 
 
 def files_of(path: Path) -> Iterator[Path]:
@@ -42,39 +39,37 @@ def _within(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def listed(path: Path) -> Iterator[Path]:
-    """Yield the files that a DICOMDIR refers to. Raises ``BadInput``."""
-    try:
-        with quiet():
-            records = list(pydicom.dcmread(path).DirectoryRecordSequence)
-            names = [record.get("ReferencedFileID") for record in records]
-    except Exception:  # noqa: BLE001 - pydicom raises whatever hostile bytes lead it to, and repeats them
-        raise BadInput(f"{path}: cannot be read as a DICOMDIR.") from None
-    for name in names:
-        if name:
-            yield _below(path, "/".join([name] if isinstance(name, str) else map(str, name)))
+def listed(path: Path) -> tuple[Path, ...]:
+    """Return the files that a DICOMDIR lists. Raises ``BadInput``."""
+    return _dicom(path, path.parent.resolve(), path)
 
 
 def _of_manifest(path: Path) -> Iterator[Path]:
-    seen: set[Path] = set()
+    """Yield what the rows name, as a run would read it: of folders the DICOM files alone."""
+    root, seen = path.parent.resolve(), set[str]()
     for row in READERS[path.suffix](path):
         images = row.content.get("images")
         for name in images if isinstance(images, list) else [images]:
-            if not isinstance(name, str):
-                continue
-            place = path.parent / name
-            found = files_of(place) if place.is_dir() and not name_trouble(name) else [_below(path, name)]
-            for file in found:
-                if file not in seen:
-                    seen.add(file)
-                    yield file
+            if isinstance(name, str) and name not in seen:
+                seen.add(name)
+                yield from _named(path, root, name)
 
 
-def _below(path: Path, name: str) -> Path:
-    trouble = name_trouble(name)
+def _named(manifest: Path, root: Path, name: str) -> tuple[Path, ...]:
+    """Return the files of one entry of a row. Raises ``BadInput``, without the name."""
+    if name_trouble(name):
+        raise BadInput(f"{manifest}: names a file that {name_trouble(name)}.")
+    place = (root / name).resolve()
+    if kind_of(place) is not None and place.is_relative_to(root):
+        return _dicom(manifest, root, place)
     try:
-        if not trouble:
-            return file_below(path.parent.resolve(), name)
+        return (file_below(root, name),)
     except Misplaced:
-        trouble = "does not exist in its folder, or leads out of it"
-    raise BadInput(f"{path}: names a file that {trouble}.")
+        raise BadInput(f"{manifest}: names a file that does not exist in its folder, or leads out of it.") from None
+
+
+def _dicom(said: Path, root: Path, place: Path) -> tuple[Path, ...]:
+    try:
+        return dicom_files(root, place, kind_of(place) or Kind.MEDIUM)
+    except Unusable as error:
+        raise BadInput(f"{said}: names what {told(str(error), withhold=True)}.") from None

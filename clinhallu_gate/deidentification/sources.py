@@ -9,9 +9,10 @@ from pydicom import config
 from pydicom.uid import UID
 
 from clinhallu_gate.datasets.dicom.refusal import NotDrawable
+from clinhallu_gate.datasets.entries import DICOMDIR
 from clinhallu_gate.deidentification.findings import Flag
 from clinhallu_gate.deidentification.headers import look_at
-from clinhallu_gate.deidentification.places import DICOMDIR, listed
+from clinhallu_gate.deidentification.places import listed
 from clinhallu_gate.errors import BadInput
 
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")

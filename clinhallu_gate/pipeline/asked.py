@@ -73,7 +73,7 @@ def known_entry(options: RunOptions) -> ModelEntry | None:
     """
     if options.model is not None:
         return _endpoint_entry(_wish(options), options.model) if options.endpoints else _registered(_wish(options))
-    asked = () if _is_public(options) else map(root_url, options.endpoints)
+    asked = () if is_public(options) else map(root_url, options.endpoints)
     if not all(is_allowed(url, options.allow_hosts) for url in asked):
         raise BadInput(
             "--model: needed beside an --endpoint that is not this machine, as nobody else is asked anything before it "
@@ -82,7 +82,7 @@ def known_entry(options: RunOptions) -> ModelEntry | None:
     return None
 
 
-def _is_public(options: RunOptions) -> bool:
+def is_public(options: RunOptions) -> bool:
     """Whether the data are those that everybody has: it need not be looked for patients in them."""
     return bool(options.data) and all(spec in NAMES for spec in options.data)
 

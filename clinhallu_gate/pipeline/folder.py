@@ -135,8 +135,9 @@ def revoke(run: Run, found: ScanResult) -> ReportView:
 
 def _scanned(run: Run, known: KnownValues) -> ReportView | None:
     """Search the documents for what is known of patients; return new ones that decide nothing if they hold any."""
-    run.scanned = found = scan_folder(run, known)
+    found = scan_folder(run, known)
     if not found.hits:
+        run.scanned = found
         return None
     run.withhold(found)
     return _write_documents(run)

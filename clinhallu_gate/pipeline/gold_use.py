@@ -64,9 +64,12 @@ def notes_on_gold(prepared: Prepared) -> Iterator[str]:
 
 
 def write_signatures(prepared: Prepared) -> None:
-    """Write who signed the gold of each instance, where the run keeps what is not handed on. Raises ``OSError``."""
+    """Write who signed the gold of each instance, where the run keeps what is not handed on. Raises ``OSError``.
+
+    Where nobody signed anything there is no such file.
+    """
     laid = _laid(prepared)
-    if not laid:
+    if not any(one.signed for one in laid.values()):
         return
     with (prepared.kept_dir / SIGNATURES_FILE).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

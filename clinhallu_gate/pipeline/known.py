@@ -16,7 +16,8 @@ from clinhallu_gate.vocabulary import Detail
 def known_of(run: Run) -> KnownValues:
     """Return what is searched in whatever may be shared of a run."""
     manifest = manifest_of(run.prepared, started=run.started, run=run).model_dump(mode="json")
-    return known_values(identifiers_of(run.prepared.datasets), said=said_by(manifest), places=places_of(manifest))
+    places = (places_of(manifest), *map(str, (run.prepared.run_dir.absolute(), run.prepared.options.root.absolute())))
+    return known_values(identifiers_of(run.prepared.datasets), said=said_by(manifest), places=" ".join(places))
 
 
 def scan_folder(run: Run, values: KnownValues) -> ScanResult:
@@ -30,7 +31,8 @@ def scan_folder(run: Run, values: KnownValues) -> ScanResult:
 
 def known_of_data(prepared: Prepared) -> KnownValues:
     """Return what is searched where nothing was evaluated."""
-    return known_values(identifiers_of(prepared.datasets), places=prepared.options.command)
+    places = f"{prepared.options.command} {prepared.options.root.absolute()}"
+    return known_values(identifiers_of(prepared.datasets), places=places)
 
 
 def scan_beside(values: KnownValues, files: Iterable[Path], terminal: str) -> ScanResult:

@@ -14,7 +14,7 @@ def look_at_files(options: RunOptions, datasets: Sequence[Dataset], kept: Path) 
     Args:
         options: Of the run.
         datasets: As they were loaded.
-        kept: The run's private folder: what was drawn into it is none of the files that were read, and a killed look
+        kept: The run's private cache: what was drawn into it is none of the files that were read, and a killed look
             goes on from there.
 
     Raises:

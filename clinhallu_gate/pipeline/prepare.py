@@ -200,6 +200,7 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
     thresholds = _thresholds(options, entry)
     run_dir = options.run_dir or _run_dir(options.root, entry.name)
     period, frozen = _chosen(options)
+    private_cache = _private_cache(options, run_dir)
     datasets = load_data(
         options.data or _data_of(options, entry) or _no_data(),
         DataOptions(
@@ -207,7 +208,7 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
             options.allow_bad_rows,
             period=period,
             frozen=frozen,
-            private_cache=_private_cache(options, run_dir),
+            private_cache=private_cache,
             allow_hosts=options.allow_hosts,
             tell=tell,
             named=named_groups(thresholds),
@@ -241,7 +242,7 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
         baseline_of=None,
         run_dir=run_dir,
         earlier=earlier_runs(_runs_of(options.root, entry.name), model_sha256=model.digest, datasets=datasets),
-        preflight=look_at_files(options, datasets, private_folder(run_dir)) if patients and not look_only else None,
+        preflight=look_at_files(options, datasets, private_cache) if patients and not look_only else None,
         seed=seed,
         period=period,
         frozen=frozen,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from clinhallu_gate.deidentification.kept import FILE as PREFLIGHT
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.pipeline.folder import IDS_FILE, RESULTS_FILE
 from clinhallu_gate.pipeline.run import FAILURE_FILE
@@ -16,7 +17,7 @@ from clinhallu_gate.scan.kept import IDENTIFIERS_FILE
 from clinhallu_gate.tree.evidence import INSTANCES_FILE, TRACES_FILE
 
 #: What a cache of patients' images holds; nothing else in the folder is touched.
-CACHE: Final = ("checked.jsonl", "dicomweb", "images")
+CACHE: Final = ("checked.jsonl", "dicomweb", "images", PREFLIGHT)
 #: One of these is in every private folder of a run, also of one that was killed.
 _OF_A_RUN: Final = (
     *CACHE,

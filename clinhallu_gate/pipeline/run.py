@@ -1,6 +1,7 @@
 """One run: evaluate what is planned, decide its gates, write its folder."""
 
 import asyncio
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from clinhallu_gate.config.thresholds import MEAN, GateSpec
-from clinhallu_gate.errors import BadInput, EvaluationFailed
+from clinhallu_gate.errors import BadInput, EvaluationFailed, GateError
 from clinhallu_gate.events import CallFailed, CallFinished, CallRetried, Event, InstanceBegan, Listener
 from clinhallu_gate.gate.decide import decide_all
 from clinhallu_gate.gate.labelled import Reviews
@@ -31,6 +32,7 @@ from clinhallu_gate.report.pictures import ASSETS, PICTURES, Pictures
 from clinhallu_gate.results import Results
 from clinhallu_gate.scan import KnownValues, ScanResult
 from clinhallu_gate.shelf import Shelf
+from clinhallu_gate.unquoted import place_of
 from clinhallu_gate.vocabulary import Decision, Detail
 
 FAILURE_FILE: Final = "failure.txt"
@@ -131,9 +133,16 @@ class Run:
             self._fail(error)
         except BaseExceptionGroup as group:
             causes, others = group.split(EvaluationFailed)
-            if causes is None or others is not None:
+            if causes is not None and others is None:
+                self._fail(_first(causes))
+            elif self.prepared.confidential and isinstance(group, Exception):
+                self._fail(_internal(group))
+            else:
                 raise
-            self._fail(_first(causes))
+        except Exception as error:
+            if not self.prepared.confidential or isinstance(error, GateError):
+                raise
+            self._fail(_internal(error))
         self.finished = utc_now()
 
     def _examined(self, examination: Examination) -> None:
@@ -209,8 +218,10 @@ class Run:
 
     def withhold(self, found: ScanResult) -> None:
         """Take the decision back: a file that may be shared holds something of a patient."""
+        said = f"known-value scan: {found.sentence}; do not hand it on"
+        other = self.failure if self.scanned is None or not self.scanned.hits else ""  # else it is this one, shorter
         self.scanned = found
-        self.failure = self.failure_in_full = f"known-value scan: {found.sentence}; do not hand it on"
+        self.failure = self.failure_in_full = f"{other}; {said}" if other else said
         self.gates = tuple(gate_result(spec, None, self.failure) for spec in self.selected)
 
     @property
@@ -257,6 +268,7 @@ def capability_of(prepared: Prepared) -> Capability | None:
         prepared.instances,
         alpha=prepared.rules.alpha,
         baseline=prepared.baseline_of is not None,
+        arms=prepared.protocol.arms,
         by_bets=prepared.early_stop,
     )
 
@@ -281,6 +293,11 @@ def _each(*listeners: Listener) -> Listener:
             listener(event)
 
     return told
+
+
+def _internal(error: Exception) -> EvaluationFailed:
+    """Return a fault of ours as a failure that quotes nobody: an error's own words may be a patient's."""
+    return EvaluationFailed(f"internal error: {place_of(error)}", "".join(traceback.format_exception(error)))
 
 
 def _first(group: BaseExceptionGroup[EvaluationFailed]) -> EvaluationFailed:

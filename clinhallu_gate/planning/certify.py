@@ -1,7 +1,7 @@
 """What the patients that there are can show: not how many a truth needs, but which truth so many suffice for."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -12,14 +12,14 @@ import numpy as np
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.gate.limits import bound, natural
-from clinhallu_gate.gate.metrics import members_of
+from clinhallu_gate.gate.metrics import members_of, readings
 from clinhallu_gate.gate.result import threshold_of
 from clinhallu_gate.planning.question import DISCORDANCE
 from clinhallu_gate.records import Instance, Record
 from clinhallu_gate.stats.exact import clopper_pearson_upper
 from clinhallu_gate.stats.planning import MOST, design_effect, fixed_n_difference, never_event_n
 from clinhallu_gate.stats.shown import Layout, largest_truth, passes_without_any
-from clinhallu_gate.vocabulary import METRIC_STAGE, Metric, Target, Unit
+from clinhallu_gate.vocabulary import ANSWER, Arm, Metric, Stage, Target, Unit
 
 #: How likely a gate passes at the truth that is given.
 POWER: Final = 0.8
@@ -74,7 +74,13 @@ class _Scope:
 
 
 def capability(
-    specs: Iterable[GateSpec], instances: Sequence[Instance], *, alpha: float, baseline: bool, by_bets: bool = False
+    specs: Iterable[GateSpec],
+    instances: Sequence[Instance],
+    *,
+    alpha: float,
+    baseline: bool,
+    arms: Mapping[Arm, Mapping[Stage, str]] | None = None,
+    by_bets: bool = False,
 ) -> Capability:
     """Return what the blocking gates among ``specs`` can show on these instances.
 
@@ -87,11 +93,12 @@ def capability(
         instances: Those of the run.
         alpha: One-sided error of a PASS.
         baseline: Whether a run of the release in use is given; gates against it are left out without one.
+        arms: What each arm of the protocol is given, and whose: a gate needs the gold that is given and judged by.
         by_bets: Whether evaluation may end early.
     """
     frame = Frame.of(instances)
     wanted = [spec for spec in specs if spec.blocking and (baseline or spec.max_drop is None)]
-    found = [_shown(spec, _scope(spec, frame, instances), alpha) for spec in wanted]
+    found = [_shown(spec, _scope(spec, frame, instances), alpha, arms or {}) for spec in wanted]
     return Capability(
         patients=int(np.unique(frame.cluster).size),
         instances=len(instances),
@@ -107,8 +114,8 @@ def _scope(spec: GateSpec, frame: Frame, instances: Sequence[Instance]) -> _Scop
     return _Scope(layout, tuple(instances[place] for place in members))
 
 
-def _shown(spec: GateSpec, scope: _Scope, alpha: float) -> Shown:
-    lacking = _without_gold(spec, scope.instances)
+def _shown(spec: GateSpec, scope: _Scope, alpha: float, arms: Mapping[Arm, Mapping[Stage, str]]) -> Shown:
+    lacking = _without_gold(spec, scope.instances, arms)
     if lacking:
         return _said(spec, scope, says="no_gold", without_gold=lacking)
     if spec.target is Target.BENCHMARK:
@@ -159,9 +166,13 @@ def _natural(spec: GateSpec, y: float) -> float:
     return float(natural(spec, Fraction(y)))
 
 
-def _without_gold(spec: GateSpec, instances: Iterable[Instance]) -> int:
-    stage = METRIC_STAGE.get(spec.metric)
-    return 0 if stage is None else sum(instance.gold.text(stage) is None for instance in instances)
+def _without_gold(spec: GateSpec, instances: Iterable[Instance], arms: Mapping[Arm, Mapping[Stage, str]]) -> int:
+    """Return how many instances lack a gold text that is given to the model, or that a stage is judged by."""
+    needed = {reading.part for reading in readings(spec) if reading.part != ANSWER}
+    needed |= {
+        stage for reading in readings(spec) for stage, whose in arms.get(reading.arm, {}).items() if whose == "gold"
+    }
+    return sum(any(instance.gold.text(Stage(stage)) is None for stage in needed) for instance in instances)
 
 
 def _said(spec: GateSpec, scope: _Scope, **more: object) -> Shown:

@@ -3,7 +3,7 @@
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from clinhallu_gate.deidentification.findings import Preflight
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gate.release import EXIT_FAIL, EXIT_NO_DECISION, EXIT_NOT_COMPLETED
 from clinhallu_gate.hosting.endpoint import root_url
+from clinhallu_gate.pipeline.asked import is_public
 from clinhallu_gate.pipeline.folder import begin_folder, decision_of, revoke, write_folder
 from clinhallu_gate.pipeline.hosts import Hosts
 from clinhallu_gate.pipeline.known import known_of_data, scan_beside
@@ -23,6 +24,7 @@ from clinhallu_gate.pipeline.prepare import Prepared, prepare
 from clinhallu_gate.pipeline.run import Run, capability_of, hosts_of
 from clinhallu_gate.planning.certify import Capability
 from clinhallu_gate.plugin.approved import Approving, demand_approvable
+from clinhallu_gate.plugin.confined import confined, quoting_nobody
 from clinhallu_gate.plugin.exchange import NO_SERVER, NOTHING, Exchange, Selection, ServerAddress
 from clinhallu_gate.plugin.options import is_asked, run_options
 from clinhallu_gate.plugin.progress import Progress, teller
@@ -65,6 +67,7 @@ class ControllerState:
         self._looked = False
         self._heard: Heard | None = None
         self._withheld = False
+        self._confined = ExitStack()
 
     @property
     def has_workers(self) -> bool:
@@ -80,9 +83,14 @@ class ControllerState:
 
     def prepare(self) -> None:
         """Look at everything a run needs. Raises ``BadInput``."""
-        if self.prepared is None:
-            tell = teller(self._config)
-            self.prepared = prepare(run_options(self._config), look_only=self._config.option.collectonly, tell=tell)
+        if self.prepared is not None:
+            return
+        options = run_options(self._config)
+        with quoting_nobody(wanted=not is_public(options)):
+            collect_only = self._config.option.collectonly
+            self.prepared = prepare(options, look_only=collect_only, tell=teller(self._config))
+        if self.prepared.patient_data:
+            self._confined.enter_context(confined())
 
     @property
     def model(self) -> str:
@@ -155,7 +163,7 @@ class ControllerState:
 
     def _evaluate(self, prepared: Prepared, selection: Selection, progress: Progress) -> None:
         gates = [spec for spec in prepared.gates if spec.id in set(selection.gates)]
-        with usage_errors():
+        with usage_errors(), quoting_nobody(wanted=prepared.confidential, kept_in=prepared.kept_dir):
             repeats = prepared.options.repeats
             plan = make_plan(prepared.protocol, prepared.frame, gates, selection.wanted, repeats=repeats)
             begin_folder(prepared)
@@ -276,6 +284,7 @@ class ControllerState:
             hosts.stop()
         if "exchange" in self.__dict__:
             self.exchange.close()
+        self._confined.close()
 
 
 def _demand_tests(selection: Selection) -> None:

@@ -1,6 +1,7 @@
 """The private folder through which the controller and its workers talk: who collects what, and what was found."""
 
 import json
+import os
 import shutil
 import tempfile
 import threading
@@ -148,5 +149,11 @@ class Exchange:
     def _write(self, name: str, data: bytes) -> None:
         """Write a file so that nobody reads it half-written, not even two writers of one name."""
         part = self.folder / f".{name}.{threading.get_ident()}.{time.monotonic_ns()}"
-        part.write_bytes(data)
+        with open(part, "xb", opener=_for_owner) as opened:
+            opened.write(data)
         part.replace(self.folder / name)
+
+
+def _for_owner(path: str, flags: int) -> int:
+    """Open a file that only its owner may read: workers are given texts of patients, too."""
+    return os.open(path, flags, 0o600)

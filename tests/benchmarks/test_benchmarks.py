@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from installed import program
+
 from clinhallu_gate.config.thresholds import load_thresholds
 from clinhallu_gate.vocabulary import Metric
 
@@ -36,6 +38,15 @@ def test_a_gated_test_costs_little_more_than_an_empty_one() -> None:
     gates = [gate for gate in load_thresholds(ROOT / "thresholds" / "phantom.yaml").gates if gate.metric != recovery]
     assert found["items"] == 4 * 150 + len(gates)
     assert found["ratio"] < 3
+
+
+def test_headers_are_looked_at_within_a_minute_per_ten_thousand() -> None:
+    """Headers, the whole profile, OCR and copies are timed apart, and what was looked at is not looked at again."""
+    program("tesseract")
+    found = _quick("preflight.py")
+    assert (found["headers_files"], found["full_files"], found["ocr_images"]) == (200, 20, 2)
+    assert found["headers_s_per_10000"] < 600
+    assert found["ocr_again_s"] < found["ocr_s"]
 
 
 def test_headers_of_dicom_files_are_read_in_bounded_time() -> None:

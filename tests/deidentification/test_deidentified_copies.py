@@ -11,7 +11,7 @@ from pydicom.uid import UID
 
 from clinhallu_gate.datasets.dicom.quiet import quiet
 from clinhallu_gate.deidentification.copies import copy_of
-from clinhallu_gate.deidentification.deidentify import Deidentified, deidentify
+from clinhallu_gate.deidentification.deidentify import NO_DICOM, Deidentified, deidentify
 from clinhallu_gate.deidentification.findings import Flag
 from clinhallu_gate.deidentification.sources import Refused
 from clinhallu_gate.deidentification.uids import made_uid
@@ -53,7 +53,7 @@ def test_every_image_that_ships_with_pydicom(tmp_path: Path) -> None:
         done = deidentify(path, folder, key=KEY) if path.name != "DICOMDIR" else None
         if done is None or not done.copies:
             refused += 1
-            assert done is None or [each.why for each in done.broken] in ([], [NO_PIXELS]), done.broken
+            assert done is None or [each.why for each in done.broken] in ([], [NO_PIXELS], [NO_DICOM]), path
             continue
         copies += 1
         assert done.whole, (path, done.check.as_dict(), done.broken)
@@ -119,6 +119,23 @@ def test_references_still_lead_to_the_copies(tmp_path: Path) -> None:
     (kept,) = copy.SourceImageSequence
     assert kept.ReferencedSOPInstanceUID == copy.SOPInstanceUID == made_uid(elements.SOPInstanceUID, KEY)
     assert kept.ReferencedSOPClassUID == copy.SOPClassUID == elements.SOPClassUID
+
+
+def test_values_of_no_use_or_another_kind(tmp_path: Path) -> None:
+    """Each of several UIDs is replaced; text where numbers or codes belong goes; what pixels need stays."""
+    elements = dcmread(test_file("CT_small.dcm"))
+    with quiet(), config.disable_value_validation():
+        elements.IrradiationEventUID = [f"{ROOT}1", f"{ROOT}2"]
+        elements.PhotometricInterpretation = "Monochrome2"
+        elements.add_new("ScanOptions", "CS", "Smith, called")
+        elements.add_new("GantryDetectorTilt", "LO", "Smith again")
+        elements.add_new("ManufacturerModelName", "LO", "Smith at length " * 8_000)
+        elements.save_as(tmp_path / "a.dcm", implicit_vr=False, little_endian=True)
+    data = copy_of(tmp_path / "a.dcm", KEY).data
+    copy = dcmread(_with_data(data, tmp_path))
+    assert copy.IrradiationEventUID == [made_uid(f"{ROOT}1", KEY), made_uid(f"{ROOT}2", KEY)]
+    assert copy.PhotometricInterpretation == "Monochrome2"
+    assert b"smith" not in data.lower()
 
 
 def test_an_overlay_goes_and_that_is_counted(tmp_path: Path) -> None:
@@ -232,11 +249,13 @@ def test_a_broken_file_is_named_and_the_rest_is_copied(tmp_path: Path) -> None:
     (tmp_path / "in/a.dcm").write_bytes(whole)
     (tmp_path / "in/b.dcm").write_bytes(whole[:900])
     (tmp_path / "in/c.dcm").write_bytes(_deep(400))
+    (tmp_path / "in/d.dcm").touch()
     done = deidentify(tmp_path / "in", tmp_path / "out", key=KEY)
     assert done.copies == 1
     assert {Path(each.file).name: each.why for each in (*done.broken, *done.refused)} == {
         "b.dcm": NO_PIXELS,
         "c.dcm": "is a malformed DICOM file",
+        "d.dcm": NO_DICOM,
     }
     assert not done.whole
     assert _nothing_else(tmp_path / "out", done)

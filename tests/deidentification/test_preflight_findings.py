@@ -178,6 +178,9 @@ def test_where_files_are_looked_for(tmp_path: Path) -> None:
     (tmp_path / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
     inside = [series / "0.dcm", series / "1.dcm"]
     assert list(files_of(series)) == inside
+    with pytest.raises(BadInput, match=r"manifest\.jsonl: names what holds the link"):
+        list(files_of(tmp_path / "manifest.jsonl"))
+    (series / "link.dcm").unlink()
     assert list(files_of(tmp_path / "manifest.jsonl")) == [tmp_path / "a.png", *inside]
     medium = test_file("CT_small.dcm").parent / "dicomdirtests/DICOMDIR"
     assert len(list(files_of(medium))) == 31
@@ -186,7 +189,7 @@ def test_where_files_are_looked_for(tmp_path: Path) -> None:
         with pytest.raises(BadInput, match=r"bad\.jsonl: names a file that"):
             list(files_of(tmp_path / "bad.jsonl"))
     (tmp_path / "DICOMDIR").write_bytes(b"no")
-    with pytest.raises(BadInput, match="cannot be read as a DICOMDIR"):
+    with pytest.raises(BadInput, match="DICOMDIR: names what cannot be read"):
         list(files_of(tmp_path / "DICOMDIR"))
 
 

@@ -1,7 +1,10 @@
 """Patients' data: nothing of them is in what a run hands on, whatever it does and however it ends."""
 
+import os
 import shutil
+import signal
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from ward import Seen, Ward, opened
 
 from clinhallu_gate.cli import main
 from clinhallu_gate.private import private_folder
-from clinhallu_gate.testing import ScriptedServer
+from clinhallu_gate.testing import Fault, ScriptedServer
 
 OWN = '''
 """Tests of a user's own, which fail in plain assertions: pytest shows what they were given."""
@@ -32,6 +35,48 @@ def test_own_verdict(instance, verdict):
 def test_own_instance(instance, run):
     found = run.verdicts[instance.uid]
     assert instance is found
+'''
+
+
+BREAKS = {
+    "engine": """
+import clinhallu_gate.pipeline.evaluate as broken
+
+def parse(protocol, arm, completion, *rest):
+    raise ValueError(f"cannot read {completion}")
+
+broken.parse = parse
+""",
+    "report": """
+import clinhallu_gate.pipeline.folder as broken
+
+def write_evidence(folder, results, rows, about):
+    raise KeyError(str(rows))
+
+broken.write_evidence = write_evidence
+""",
+    "data": """
+import clinhallu_gate.datasets.load as broken
+
+def protect(datasets, *rest):
+    raise RuntimeError(f"what is {[dataset.instances for dataset in datasets]}")
+
+broken.protect = protect
+""",
+}
+CONFINED = '''
+"""What a test of a user's own finds in its process, or in its worker."""
+
+import os
+import resource
+
+import pytest
+
+
+@pytest.mark.instances
+def test_confined(instance):
+    assert os.environ["HF_HUB_OFFLINE"] == "1"
+    assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0
 '''
 
 
@@ -226,3 +271,74 @@ def test_the_run_folder_can_be_handed_on(redacted: Seen, tmp_path: Path, capsys:
     assert main(["verify", str(handed_on / "evidence.zip")]) == 0
     assert "It holds no texts." in capsys.readouterr().out
     assert Search().folder(handed_on) == {}
+
+
+@pytest.mark.parametrize(
+    ("where", "status", "says"),
+    [
+        ("engine", 11, "internal error: ValueError in pipeline/evaluate.py:"),
+        ("report", 3, "internal error: KeyError in pipeline/folder.py:"),
+        ("data", 3, "internal error: RuntimeError in datasets/load.py:"),
+    ],
+)
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_fault_of_ours_shows_no_patient(ward: Ward, where: str, status: int, says: str, workers: str) -> None:
+    """Its kind and its line are told; what it says and saw is not, with full traces and local variables neither."""
+    plugin = ward.rig.root / "suites" / "conftest.py"
+    plugin.write_text(BREAKS[where])
+    try:
+        seen = ward.gate(*GATES, "--full-trace", "--showlocals", "-n", workers)
+    finally:
+        plugin.unlink()
+    assert seen.everywhere(Search()) == {}
+    assert seen.outcome.status == status
+    assert says in seen.outcome.out + seen.outcome.err
+    told = {"engine": "failure.txt", "report": "internal-error.txt"}.get(where)
+    if told is not None:
+        kept = private_folder(seen.outcome.folder) / told
+        assert Search().file(kept)
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("fault", [Fault.reset(), Fault.truncated_body(), Fault.empty()], ids=["reset", "cut", "empty"])
+def test_a_server_that_dies_shows_no_patient(ward: Ward, fault: Fault) -> None:
+    """It answers no call to its end: connections are reset, replies cut off or empty."""
+    with ScriptedServer(reply=echo, faults=lambda _, __: fault, model="dying") as model:
+        seen = ward.gate(*GATES, "-n", "0", model=model)
+    assert seen.outcome.status in (1, 10, 11)
+    assert seen.everywhere(Search()) == {}
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_its_process_asks_no_hub_and_dumps_no_core(ward: Ward, workers: str) -> None:
+    """Nor do its workers."""
+    own = ward.rig.root / "suites" / "test_confined.py"
+    own.write_text(CONFINED)
+    try:
+        seen = ward.gate("suites/test_confined.py", "--no-decision", "-n", workers)
+    finally:
+        own.unlink()
+    assert (seen.outcome.status, seen.outcome.counts) == (0, {"passed": 24})
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_what_a_killed_run_leaves_is_for_its_owner_alone(ward: Ward, workers: str, tmp_path: Path) -> None:
+    """In the middle: store and its log, exchange, images; the system's folder for temporary files holds nobody."""
+    junit = tmp_path / "junit.xml"
+    with ScriptedServer(reply=echo, latency=lambda _: 0.3, model="slow") as model:
+        words = ward.words("suites/", "-n", workers, "--concurrency", "1", junit=junit, model=model)
+        started = ward.rig.start(*words, env=ward.env)
+        apart = private_folder(started.folder)
+        while not started.over() and not (apart / "store.sqlite-wal").exists():
+            time.sleep(0.02)
+        os.killpg(started.pid, signal.SIGKILL)
+        outcome = started.end()
+    assert outcome.status == -signal.SIGKILL
+    left = [apart, *apart.rglob("*"), started.folder, *started.folder.rglob("*")]
+    assert any(path.name.startswith("exchange-") for path in left) == (workers == "2")
+    modes = {str(path.relative_to(apart.parent)): stat.S_IMODE(path.stat().st_mode) for path in left}
+    assert {name: oct(mode) for name, mode in modes.items() if mode not in (0o700, 0o600)} == {}
+    assert Search().folder(ward.rig.root / "tmp") == {}
+    assert Search().folder(started.folder) == {}
+    assert main(["purge", str(started.folder), "--yes"]) == 0
+    assert not apart.exists()

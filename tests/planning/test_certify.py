@@ -11,6 +11,7 @@ from clinhallu_gate.gate import Rules
 from clinhallu_gate.gate.decide import decide
 from clinhallu_gate.gate.metrics import GateArrays
 from clinhallu_gate.planning.certify import ICC, POWER, capability
+from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.records import GoldTrace, Instance
 from clinhallu_gate.report.capability import capability_lines, capability_table
 from clinhallu_gate.vocabulary import Arm, Decision, Metric, QuestionType, Severity, Target, Unit
@@ -153,6 +154,17 @@ def test_what_no_number_of_patients_shows_is_said() -> None:
     told = "\n".join(capability_lines(found))
     assert "212 of 212 instances have no gold text for it" in told
     assert "only of this very list" in told
+
+
+def test_gold_that_is_given_is_needed_as_well() -> None:
+    """Knowledge is judged by its own gold, after the gold reading of the image was given."""
+    half = ward(gold=GoldTrace(knowledge_recall="It grows."))
+    gate = spec(Metric.KNOWLEDGE_HALLUCINATION_RATE, max=0.3, arm=Arm.REPLACE_VR)
+    arms = load_protocol("standard").arms
+    (shown,) = capability([gate], half, alpha=0.05, baseline=False, arms=arms).gates
+    assert (shown.says, shown.without_gold) == ("no_gold", 212)
+    (shown,) = capability([gate], ward(), alpha=0.05, baseline=False, arms=arms).gates
+    assert shown.says == "truth"
 
 
 def test_all_gates_of_a_run_take_less_than_a_second() -> None:

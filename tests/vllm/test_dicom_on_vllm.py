@@ -35,7 +35,7 @@ target: population
 max_unjudged: 0.1
 judge: {probes: 48, min_sensitivity: 0.5, min_specificity: 0.5}
 gates:
-  - {metric: visual_hallucination_rate, max: 0.6}
+  - {metric: visual_hallucination_rate, max: 0.3}
   - {metric: knowledge_hallucination_rate, max: 0.4}
   - {metric: reasoning_hallucination_rate, max: 0.4}
   - {metric: answer_accuracy, min: 0.5}
@@ -137,7 +137,9 @@ def test_phantoms_are_gated_from_the_archive(site: Site, archived: Pair) -> None
         assert ended.status in (0, 1, 10), ended.output[-3000:]
         assert _calls(ended)["made"] + _calls(ended)["from_store"] == TRACES
         assert ended.decision["datasets"][0]["instances"] == INSTANCES
-        assert all(gate["estimate"] is not None for gate in ended.decision["gates"])
+        gates = [gate for gate in ended.decision["gates"] if gate["decision"] != "not_applicable"]
+        assert all(gate["estimate"] is not None for gate in gates)
+    assert len(archived.successor.decision["gates"]) == len(gates)
     files = sorted((site.folder / "cache" / "dicomweb" / "files").rglob("*.dcm"))
     assert len(files) == sum(len(study.files) for study in STUDIES)
     assert {dcmread(file).file_meta.TransferSyntaxUID for file in files} == set(SYNTAXES)
@@ -157,9 +159,9 @@ def test_the_archive_is_asked_once(site: Site, archived: Pair) -> None:
 
 
 def test_png_files_of_the_same_phantoms_ask_the_same(exported: Pair) -> None:
-    """Byte by byte, images included: every reply and every judgement was there, so no server was started."""
+    """Byte by byte, images included: every reply was there, so no server was started."""
     for ended in (exported.used, exported.successor):
-        assert ended.manifest["calls"]["made"] == ended.manifest["judge_calls"]["made"] == 0, ended.output[-3000:]
+        assert _calls(ended)["made"] == 0, ended.output[-3000:]
         assert _calls(ended)["from_store"] == TRACES
 
 

@@ -9,9 +9,10 @@ from pydicom import Dataset
 from pydicom.pixels.processing import convert_color_space
 
 from clinhallu_gate.datasets.dicom.attributes import value_of
-from clinhallu_gate.datasets.dicom.decoding import Array, Decoded
+from clinhallu_gate.datasets.dicom.decoding import Decoded
 from clinhallu_gate.datasets.dicom.layout import Layout
 from clinhallu_gate.datasets.dicom.lookup import Descriptor, descriptor_of, entries_of
+from clinhallu_gate.datasets.dicom.plugins import Array
 from clinhallu_gate.datasets.dicom.refusal import NotDrawable
 from clinhallu_gate.datasets.dicom.segments import expanded
 

@@ -8,10 +8,10 @@ import numpy.typing as npt
 from pydicom import Dataset
 
 from clinhallu_gate.datasets.dicom.attributes import code, value_of
-from clinhallu_gate.datasets.dicom.decoding import Array
 from clinhallu_gate.datasets.dicom.layout import Layout
 from clinhallu_gate.datasets.dicom.levels import levels_of
 from clinhallu_gate.datasets.dicom.modality import Modality, modality_of
+from clinhallu_gate.datasets.dicom.plugins import Array
 from clinhallu_gate.datasets.dicom.refusal import NotDrawable, reading
 from clinhallu_gate.datasets.dicom.windows import WHITE, chosen_window
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from clinhallu_gate.datasets.dicom.decoding import Array
+from clinhallu_gate.datasets.dicom.plugins import Array
 
 #: A table of all numbers between the smallest and the largest has at most so many entries.
 _TABLE: Final = 2**16

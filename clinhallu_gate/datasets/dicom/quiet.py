@@ -8,7 +8,9 @@ from typing import Final
 
 from pydicom import config
 
-_LOGGERS: Final = tuple(map(logging.getLogger, ("pydicom", "pydicom.pixels.decoders.base", "pydicom.encaps")))
+_LOGGERS: Final = tuple(
+    map(logging.getLogger, ("pydicom", "pydicom.pixels.decoders.base", "pydicom.pixels.utils", "openjpeg.utils"))
+)
 
 
 @contextmanager

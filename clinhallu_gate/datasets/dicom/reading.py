@@ -46,12 +46,14 @@ def read(path: Path) -> Dataset:
         with quiet(), path.open("rb") as file:
             return _read(path, file)
     except OSError as error:
-        raise NotDrawable(f"cannot be read: {error.strerror or type(error).__name__}") from None
+        # Without a number it is pydicom's own, not the system's.
+        malformed = "is a malformed DICOM file"
+        raise NotDrawable(f"cannot be read: {error.strerror}" if error.strerror else malformed) from None
     except InvalidDicomError:
         raise NotDrawable("is not a DICOM file") from None
-    except (NotDrawable, MemoryError):
+    except NotDrawable:
         raise
-    except Exception:  # noqa: BLE001 - pydicom raises whatever bad bytes lead to, and repeats them
+    except Exception:  # noqa: BLE001 - whatever bad bytes lead to, and be it memory for lengths that lie
         raise NotDrawable("is a malformed DICOM file") from None
 
 

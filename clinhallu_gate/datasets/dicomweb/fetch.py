@@ -97,7 +97,12 @@ class Fetching:
         if faults:
             return faults[0]
         files = tuple(map(self._archive.file, places))
-        return Found(files, None if wanted.sops else self._archive.folder(places[0].within))
+        if wanted.sops:
+            return Found(files)
+        folder = self._archive.folder(places[0].within)
+        if set(files) < set(folder.glob("*.dcm")):  # fetched by name before the series was listed
+            return Fault("does not list instances of this series that it sent before; delete the private cache")
+        return Found(files, folder)
 
     def _each(
         self, pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Sequence[Item], what: str

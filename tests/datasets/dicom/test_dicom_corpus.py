@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from corpus import FOLDER, Outcome, files, listed, outcome_of, pixels
+from pydicom.pixels.decoders.pylibjpeg import _DECODERS
 from second_opinion import LOSSY, second_opinion
 
 from clinhallu_gate.datasets.dicom.decoding import decode
@@ -46,6 +47,23 @@ def test_another_decoder_gives_the_same_picture(outcome: Outcome) -> None:
             theirs = second_opinion(FOLDER / name, frame).astype(int)
         assert ours.shape == theirs.shape
         assert np.abs(ours - theirs).max() <= levels
+
+
+def test_an_installed_libjpeg_is_never_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though pydicom offers it for every JPEG, nothing is drawn with it, and nothing differently without it."""
+
+    def asked(*_: object, **__: object) -> bytes:
+        pytest.fail("pylibjpeg-libjpeg was asked")
+
+    offered = [syntax for syntax, plugins in _DECODERS.items() if "libjpeg" in plugins]
+    assert len(offered) == 6
+    for syntax in offered:
+        monkeypatch.setitem(_DECODERS, syntax, {"libjpeg": asked})
+    compressed = [
+        outcome for outcome in _present(_DRAWN) if "jpeg" in outcome.file.lower() or "jpg" in outcome.file.lower()
+    ]
+    assert len(compressed) > 12
+    assert [outcome_of(outcome.file) for outcome in compressed] == compressed
 
 
 @pytest.mark.parametrize("outcome", _present(_DRAWN), ids=lambda outcome: outcome.file)

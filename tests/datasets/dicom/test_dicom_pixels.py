@@ -29,6 +29,11 @@ _HTJ2K = (
     "kJCQiIiI/2QAFwABT3BlbkpQSCBWZXIgMC4yNi4zLv+QAAoAAAAAAHkAAf+TwAAmf/4FB3QAAMAAEsAAEwDaAId0AKL+Agd0AMAAE0AAE4CM/QAC"
     "dABQof4AY1QAwAATwAAVQEREoKfCdQCkJBLpwCEB7LYAwAAq4AAWiAAAAOfAp6enQngASARBEARB/v2EIHv2EIHsugD/2Q=="
 )
+_LJ92 = (
+    "/9j/xAAXAAEBAQEAAAAAAAAAAAAAAAAFBgMM/8MACwwAEAAQAQARAP/aAAgBAAAGAADn/wDXXXXXXXXXXXXXXWlTTTTTTTTTTTTTTTpU00000000"
+    "0000006VNNNNNNNNNNNNNNOlTTTTTTTTTTTTTTTpU000000000000006VNNNNNNNNNNNNNNOlTTTTTTTTTTTTTTTpU000000000000006VNNNNNNN"
+    "NNNNNNNOlTTTTTTTTTTTTTTTpU000000000000006VNNNNNNNNNNNNNNOlTTTTTTTTTTTTTTTpU000000000000006VNNNNNNNNNNNNNNP/2Q=="
+)
 
 
 def _pixels(drawn: Drawn) -> np.ndarray:
@@ -53,6 +58,9 @@ def _compressed(header: Dataset, syntax: uid.UID) -> Dataset:
     if syntax in uid.JPEG2000TransferSyntaxes[:2]:
         Image.fromarray(STORED).save(buffer := io.BytesIO(), "JPEG2000", no_jp2=True, num_resolutions=1)
         return _encapsulated(header, syntax, buffer.getvalue())
+    if syntax == uid.JPEGLossless:
+        header.BitsStored, header.HighBit = 12, 11
+        return _encapsulated(header, syntax, base64.b64decode(_LJ92))
     if syntax == uid.HTJ2KLossless:
         return _encapsulated(header, syntax, base64.b64decode(_HTJ2K))
     return header
@@ -66,6 +74,7 @@ def _compressed(header: Dataset, syntax: uid.UID) -> Dataset:
         uid.ExplicitVRBigEndian,
         uid.DeflatedExplicitVRLittleEndian,
         uid.RLELossless,
+        uid.JPEGLossless,
         uid.JPEGLSLossless,
         uid.JPEG2000Lossless,
         uid.HTJ2KLossless,
@@ -133,6 +142,14 @@ def test_a_sign_extends_from_the_stored_bits() -> None:
     """12 bits of -1 are -1, whatever stands above them."""
     header = image(np.array([[0x0FFF, 0x0000, 0x0001]], dtype=np.int16), BitsStored=12, HighBit=11)
     assert _pixels(draw(header, 0, None)).tolist() == [[0, 128, 255]]
+
+
+def test_a_jpeg_frame_has_the_sign_of_its_header() -> None:
+    """The codec itself has none: 200 of 8 bits is -56, and darker than 10."""
+    stored = np.repeat(np.array([[10, 200]], dtype=np.uint8), 8, axis=1).repeat(8, axis=0)
+    Image.fromarray(stored).save(buffer := io.BytesIO(), "JPEG", quality=100)
+    header = _encapsulated(image(stored.view(np.int8)), uid.JPEGBaseline8Bit, buffer.getvalue())
+    assert _pixels(draw(header, 0, None))[0, [0, 15]].tolist() == [255, 0]
 
 
 def test_overlays_are_not_drawn() -> None:

@@ -293,6 +293,19 @@ def test_a_study_of_several_series_is_counted(tmp_path: Path, archive: TwistedAr
     assert _only(archive, tmp_path, wanted) == "has 3 series of this study; name one in series_uid"
 
 
+def test_a_series_is_what_the_server_lists_and_no_file_more(tmp_path: Path, archive: TwistedArchive) -> None:
+    """An instance that was fetched by its name, and is not in the series any more, does not get into it unseen."""
+    series = whole_series(archive.studies[0])
+    named = replace(series, sops=(str(archive.studies[0].files[0].SOPInstanceUID),))
+    (found,) = fetched(archive.url, tmp_path, named)
+    assert isinstance(found, Found)
+    other = file_of(archive.studies[0].files[0]).replace(named.sops[0].encode(), named.sops[0][:-1].encode() + b"0")
+    archive.twist = lambda asked, _: part(other) if asked.is_instance else answer([entry(SOPInstanceUID=uid)])
+    uid = f"{named.sops[0][:-1]}0"
+    (found,) = fetched(archive.url, tmp_path, series)
+    assert "does not list instances of this series that it sent before" in str(found)
+
+
 def test_a_study_that_is_not_there_is_a_fault(tmp_path: Path, archive: TwistedArchive) -> None:
     """An empty list."""
     assert _only(archive, tmp_path, Wanted("1.2.3", None, ())) == "has no such study"

@@ -1,0 +1,66 @@
+"""A process that holds data of patients: it asks no hub, leaves no image of its memory, and quotes no error."""
+
+import os
+import resource
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from clinhallu_gate.egress import OFFLINE
+from clinhallu_gate.errors import GateError
+from clinhallu_gate.unquoted import place_of
+
+_PASSED_ON: Final = (GateError, pytest.UsageError, pytest.exit.Exception, KeyboardInterrupt, SystemExit)
+
+
+@contextmanager
+def confined() -> Iterator[None]:
+    """Let this process, and whatever it starts, ask no hub, report to nobody and dump no core."""
+    before = {name: os.environ.get(name) for name in OFFLINE}
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    os.environ.update(OFFLINE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def quoting_nobody(*, wanted: bool, kept_in: Path | None = None) -> Iterator[None]:
+    """End the session with pytest's status of an internal error (3), without what the error says or what it saw.
+
+    Args:
+        wanted: Whether what the block works on may be of patients; else errors are shown as ever.
+        kept_in: A folder for its owner alone, where the error is written in full.
+    """
+    try:
+        yield
+    except _PASSED_ON:
+        raise
+    except Exception as error:
+        if not wanted:
+            raise
+        said = f"internal error: {place_of(error)}"
+        where = _kept(error, kept_in)
+        raise pytest.exit.Exception(f"{said} ({where})", returncode=pytest.ExitCode.INTERNAL_ERROR) from None
+
+
+def _kept(error: BaseException, folder: Path | None) -> str:
+    """Keep an error in full if there is a private place for it; say where."""
+    if folder is None or not folder.is_dir():
+        return "what it says is not shown, as it may be of patients"
+    file = folder / "internal-error.txt"
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as opened:
+        opened.writelines(traceback.format_exception(error))
+    return f"what it says is in {file}"

@@ -1,0 +1,33 @@
+"""The benchmark of manifests runs, and one more row costs no more than it may in any phase."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "manifest.py"
+#: kB. With so few rows a figure also holds what grows up to a bound: buffers, caches, a batch of a table.
+MAX_LOADED, MAX_ASKED = 16, 16
+
+
+def _found(few: int, many: int, *options: str) -> dict[str, Any]:
+    command = [sys.executable, str(BENCHMARK), "--rows", str(few), str(many), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.stdout, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_a_row_of_any_format_is_loaded_in_little_memory() -> None:
+    """JSON Lines, CSV and Parquet: the instance, and what its checking takes at most."""
+    per_row = _found(500, 2_500, "--load-only")["kb_per_row"]
+    assert set(per_row) == {"jsonl", "csv", "parquet"}
+    assert all(0 < phases["load"]["peak"] < MAX_LOADED for phases in per_row.values()), per_row
+
+
+def test_asking_keeps_verdicts_alone_in_memory() -> None:
+    """Texts of four traces per row would cost 10 kB more."""
+    per_row = _found(300, 1_200, "--formats", "jsonl")["kb_per_row"]["run"]
+    assert list(per_row) == ["load", "plan", "ask", "decide", "write"]
+    assert per_row["decide"]["peak"] < MAX_ASKED, per_row
