@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from clinhallu_gate.errors import EvaluationFailed
 from clinhallu_gate.events import CallFailed, CallFinished, CallRetried, Event
 from clinhallu_gate.gold.draft import DraftOptions, draft_gold
 from clinhallu_gate.hosting.endpoint import API_KEY
@@ -36,7 +37,10 @@ def run_draft(arguments: argparse.Namespace) -> str:
         with_images=arguments.with_images,
         emit=Progress(sys.stderr.write),
     )
-    return draft_gold(arguments.manifest, options).text
+    try:
+        return draft_gold(arguments.manifest, options).text
+    except KeyboardInterrupt:
+        raise EvaluationFailed("stopped; the same command goes on from what was answered") from None
 
 
 @dataclass(slots=True)

@@ -88,11 +88,12 @@ def draft_gold(spec: str, options: DraftOptions) -> Drafted:
     wanted = [row for row in rows if row.laid.source in (GoldSource.ABSENT, GoldSource.UNSIGNED)]
     chosen = wanted[: options.limit]
     drafts = _drafts(chosen, options, asked, folder)
-    lines = _lines(chosen, drafts, asked, _before(folder))
+    before = _before(folder)
+    lines = _lines(chosen, drafts, asked, before)
     sheet = [SheetRow(row, line, drafts[row.instance.id].warning) for row, line in zip(chosen, lines, strict=True)]
     write_private(folder / CSV_FILE, csv_sheet(sheet))
     write_private(folder / HTML_FILE, html_sheet(manifest.name, sheet, with_images=options.with_images))
-    write_private(folder / DRAFT_FILE, b"".join(line.model_dump_json().encode() + b"\n" for line in lines))
+    write_private(folder / DRAFT_FILE, _with_earlier(lines, before))
     drafted = Drafted(
         folder,
         manifest,
@@ -160,9 +161,22 @@ def _lines(
             drafted=now if draft.gold else "",
         )
         old = before.get(line.id)
-        same = old is not None and old.model_copy(update={"drafted": now}) == line
-        lines.append(old if old is not None and same else line)
+        lines.append(old if old is not None and _stays(old, line, draft) else line)
     return lines
+
+
+def _stays(old: DraftedRow, new: DraftedRow, draft: Draft) -> bool:
+    """Whether an earlier draft stays: it is the same again, or there was no reply to take its place."""
+    if draft.lost:
+        return old.gold is not None and old.content_sha256 == new.content_sha256
+    return old.model_copy(update={"drafted": new.drafted}) == new
+
+
+def _with_earlier(lines: Sequence[DraftedRow], before: Mapping[str, DraftedRow]) -> bytes:
+    """Return the file: what was drafted now, and of all other rows what was drafted before."""
+    now = {line.id for line in lines}
+    every = [*lines, *(line for line in before.values() if line.id not in now)]
+    return b"".join(line.model_dump_json().encode() + b"\n" for line in sorted(every, key=lambda line: line.row))
 
 
 def write_private(file: Path, data: bytes) -> None:

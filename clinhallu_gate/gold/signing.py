@@ -57,14 +57,14 @@ def sign_gold(spec: str, reviewed: Path, *, reviewer: str, out: Path | None = No
     name = _name(reviewer)
     read = read_reviewed(reviewed)
     _demand_same_person(reviewed, read, name)
-    with _scratch(manifest) as cache:
+    file = out or signed_file(manifest)
+    with _scratch(file.parent) as cache:
         rows = {row.content_sha256: row for row in gold_rows(manifest, Path(cache))}
     wrong = list(_problems(read, rows))
     if wrong:
         more = [f"and {len(wrong) - _LISTED} more"] if len(wrong) > _LISTED else []
         count = f"{reviewed}: nothing was signed, as {plural(len(wrong), 'row')} cannot be:"
         raise BadInput("\n".join([count, *wrong[:_LISTED], *more]))
-    file = out or signed_file(manifest)
     decided = [_signed(row, rows[row.content_sha256], name) for _, row in read.rows if row.decision != "open"]
     fresh = _append(file, decided)
     return Signed(
@@ -93,12 +93,12 @@ def _demand_same_person(path: Path, read: Reviewed, name: str) -> None:
         )
 
 
-def _scratch(manifest: Path) -> "tempfile.TemporaryDirectory[str]":
+def _scratch(folder: Path) -> "tempfile.TemporaryDirectory[str]":
     """Return a folder for redrawn images, where patients' data may lie, that is gone afterwards."""
     try:
-        return tempfile.TemporaryDirectory(prefix=".sign-gold-", dir=manifest.parent)
+        return tempfile.TemporaryDirectory(prefix=".sign-gold-", dir=folder)
     except OSError as error:
-        raise BadInput(f"{manifest.parent}: cannot be written: {error.strerror or error}.") from None
+        raise BadInput(f"{folder}: cannot be written: {error.strerror or error}.") from None
 
 
 def _problems(read: Reviewed, rows: Mapping[str, GoldRow]) -> Iterator[str]:

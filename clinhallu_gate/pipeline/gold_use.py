@@ -58,9 +58,9 @@ def notes_on_gold(prepared: Prepared) -> Iterator[str]:
     }
     yield f"gold of {counts.instances:,} instances: {', '.join(words for words, count in said.items() if count)}"
     lapsed = [problem for dataset in prepared.datasets for problem in dataset.unsigned if problem.text != NOBODY]
-    yield from (f"gold not taken: {problem}" for problem in lapsed[:_NAMED])
+    yield from (f"gold not signed: {problem}" for problem in lapsed[:_NAMED])
     if len(lapsed) > _NAMED:
-        yield f"gold not taken: {len(lapsed) - _NAMED} more rows, named in manifest.json"
+        yield f"gold not signed: {len(lapsed) - _NAMED} more rows, named in manifest.json"
 
 
 def write_signatures(prepared: Prepared) -> None:

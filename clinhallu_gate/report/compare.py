@@ -195,6 +195,8 @@ def _notes(found: _Found) -> Iterator[str]:
             yield f"{name} was not completed: it has no rates"
         elif any(gate.of is not None for gate in document.gates):
             yield f"{name} ended early: its gates have limits and no estimate"
+        if document.gold is not None and document.gold.note:
+            yield f"{name}: {document.gold.note}"
         if document.judge != _ORACLE and document.judge_sha256 is None:
             yield f"{name}: its judge {document.judge} has no digest, so whether another's is the same cannot be told"
 

@@ -40,8 +40,8 @@ def model_card(run: Path, *, name: str | None = None, source_url: str | None = N
         source_url: Where the run's evidence can be had.
 
     Raises:
-        BadInput: The address is none, the run was not completed, ended early or is of a part of the data, or no gate
-            has such a rate.
+        BadInput: The address is none, the run was not completed, ended early, is of a part of the data or rests on
+            gold that nobody signed, or no gate has such a rate.
     """
     if source_url is not None and not _ADDRESS.fullmatch(source_url):
         raise BadInput(f"--source-url: {one_line(source_url)} is no address. Valid: one that begins with https://.")
@@ -68,6 +68,8 @@ def _whole(run: Path) -> tuple[DecisionDocument, Mapping[str, Any]]:
         raise BadInput(
             f"{run}: ended early, and the mean at a stop is no estimate to publish. Run it with --no-early-stop first."
         )
+    if document.gold is not None and document.gold.unsigned:
+        raise BadInput(f"{run}: {document.gold.note}, so there is no rate to publish. Have the gold signed first.")
     if manifest.get("limit") is not None:
         raise BadInput(f"{run}: was made with --limit, so its rates are of a part of the data. Run it without first.")
     return document, manifest

@@ -133,6 +133,32 @@ def test_a_limit_takes_the_first_rows_that_lack_gold(tmp_path: Path, drafter: Sc
         draft_gold(str(tmp_path / "ward.jsonl"), options(drafter, limit=0))
 
 
+def test_a_later_draft_keeps_the_others(tmp_path: Path, drafter: ScriptedServer) -> None:
+    """Of rows beyond its limit, and of those that had no reply this time."""
+    manifest = ward(tmp_path, [row(1), row(2), row(3)])
+    draft_gold(str(manifest), options(drafter))
+    gone = ScriptedServer(reply=drafts, model="second", faults=lambda *_: Fault.http(500))
+    with gone as server, pytest.raises(EvaluationFailed, match="2 of 2 rows had no reply"):
+        draft_gold(str(manifest), options(server, limit=2))
+    lines = list(read_lines(tmp_path / "ward.gold" / "draft.jsonl", DraftedRow))
+    assert [line.row for line in lines] == [1, 2, 3]
+    assert all(line.gold is not None and line.drafted_by.startswith("local") for line in lines)
+
+
+def test_a_draft_that_is_stopped_says_how_to_go_on(
+    tmp_path: Path, drafter: ScriptedServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C is no traceback with a patient's row in it."""
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("clinhallu_gate.gold.command.draft_gold", stopped)
+    assert main(["draft-gold", str(ward(tmp_path, [row(1)])), "--endpoint", drafter.base_url]) == 11
+    said = "clinhallu-gate: stopped; the same command goes on from what was answered\n"
+    assert capsys.readouterr().err == said
+
+
 def test_a_repeated_draft_asks_nothing_and_changes_nothing(tmp_path: Path, drafter: ScriptedServer) -> None:
     """The store has the replies, and a draft keeps its time."""
     manifest = ward(tmp_path, [row(number) for number in range(1, 6)])

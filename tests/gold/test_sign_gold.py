@@ -161,7 +161,7 @@ def test_a_report_may_go_after_signing(drafted: Path) -> None:
 
 
 def test_a_text_that_was_changed_in_the_file_is_unsigned(drafted: Path) -> None:
-    """Whoever edits the signed file cannot make it anybody's word."""
+    """It is not what the reviewer approved."""
     file = sign_gold(str(drafted), review(drafted, BOTH), reviewer="Dr. N").file
     file.write_text(file.read_text().replace("study 2", "study 7"))
     with pytest.raises(BadInput, match=r"ward.jsonl:2: its gold was changed after it was signed"):
@@ -339,7 +339,7 @@ def test_the_command_signs(drafted: Path, capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out == f"{own}: 1 signed (0 of them edited), 0 rejected, 1 left open.\n"
     assert not drafted.with_name("ward.signed-gold.jsonl").exists()
     assert main([*words, "--out", "/nowhere/at/all"]) == 4
-    assert "/nowhere/at/all: cannot be written" in capsys.readouterr().err
+    assert "/nowhere/at: cannot be written" in capsys.readouterr().err
 
 
 def test_signing_leaves_nothing_behind(drafted: Path) -> None:

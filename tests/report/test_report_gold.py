@@ -1,13 +1,18 @@
 """Gold that nobody signed is said before any figure; what could not be gated for want of gold is said at all."""
 
+from pathlib import Path
+
 import pytest
 from planted_run import run_named
 
+from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gate.result import GateResult
 from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.records import GoldTrace
-from clinhallu_gate.report.gold import UNSIGNED, ungated, unsigned_note
+from clinhallu_gate.report.compare import compare
+from clinhallu_gate.report.gold import UNSIGNED, GoldCounts, ungated, unsigned_note
 from clinhallu_gate.report.html import render_html
+from clinhallu_gate.report.model_card import model_card
 from clinhallu_gate.report.summary import summary_markdown
 from clinhallu_gate.report.terminal import terminal_lines
 from clinhallu_gate.report.view import report_view
@@ -35,6 +40,31 @@ def test_the_alarm_stands_before_any_figure() -> None:
 def test_signed_gold_raises_no_alarm() -> None:
     """There is nothing to say."""
     assert unsigned_note(0, 84) == ""
+
+
+def _of_unsigned_gold(folder: Path) -> Path:
+    """Write a run that rests on drafts."""
+    counts = GoldCounts(instances=84, supplied=0, signed=72, unsigned=12, absent=0, reviewers=1)
+    gold = counts.model_copy(update={"note": unsigned_note(12, 84)})
+    folder.mkdir()
+    (folder / "decision.json").write_bytes(run_named("pass").decision.model_copy(update={"gold": gold}).to_json())
+    (folder / "manifest.json").write_text("{}")
+    return folder
+
+
+def test_drafts_are_no_figures_to_publish(tmp_path: Path) -> None:
+    """No model card is made of them."""
+    with pytest.raises(BadInput, match=r"12 of 84 instances have gold that nobody signed.*Have the gold signed first"):
+        model_card(_of_unsigned_gold(tmp_path / "run"))
+
+
+def test_runs_side_by_side_say_whose_rest_on_drafts(tmp_path: Path) -> None:
+    """By name."""
+    one, two = _of_unsigned_gold(tmp_path / "one"), tmp_path / "two"
+    two.mkdir()
+    (two / "decision.json").write_bytes(run_named("pass").decision.to_json())
+    (note,) = [note for note in compare([one, two]).notes if "nobody signed" in note]
+    assert note.startswith(f"{one}: 12 of 84")
 
 
 def a_gate(metric: Metric, arm: Arm, decision: Decision) -> GateResult:
