@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,13 +46,19 @@ def write(folder: Path, layout: str, files: int) -> None:
     (folder / "manifest.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
 
-def _slice(patient: int, place: int) -> Any:  # noqa: ANN401 - pydicom is imported when it is needed
+@cache
+def _template() -> Any:  # noqa: ANN401 - pydicom is imported when it is needed
+    from pydicom.data import get_testdata_file  # noqa: PLC0415 - not part of what is measured
+
+    return get_testdata_file("CT_small.dcm", read=True)
+
+
+def _slice(patient: int, place: int) -> Any:  # noqa: ANN401 - as above
     """Return a slice with pixels of its own."""
-    import numpy as np  # noqa: PLC0415 - not part of what is measured
-    from pydicom.data import get_testdata_file  # noqa: PLC0415 - as above
+    import numpy as np  # noqa: PLC0415 - as above
     from pydicom.uid import generate_uid  # noqa: PLC0415 - as above
 
-    made: Any = get_testdata_file("CT_small.dcm", read=True)
+    made = _template()
     made.PatientID, made.PatientName, made.AccessionNumber = f"P{patient}", f"Doe{patient}^Jane", f"A{patient}"
     made.StudyInstanceUID = generate_uid(entropy_srcs=["study", f"{patient}"])
     made.SeriesInstanceUID = generate_uid(entropy_srcs=["series", f"{patient}"])

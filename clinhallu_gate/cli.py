@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_model_card(commands.add_parser("model-card", help="print a run's rates as a model card's evaluation results"))
     _add_plan(commands.add_parser("plan", help="how many instances a gate will need, fixed and one by one"))
     _add_preflight(commands.add_parser("preflight", help="list what tells of patients in files, before they are used"))
+    _add_purge(commands.add_parser("purge", help="remove what is kept of patients: replies, images, pseudonyms"))
     _add_report(commands.add_parser("report", help="say where a run's report lies, or print it as a PDF file"))
     _add_review(commands.add_parser("sample-for-review", help="write a random sample of a run's texts to be labelled"))
     _add_sign(commands.add_parser("sign-gold", help="record who approved which gold, and when"))
@@ -159,6 +160,15 @@ def _add_freeze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-bad-rows", type=int, default=0, metavar="N", help="leave out up to N rows that cannot be used"
     )
+    parser.add_argument(
+        "--private-cache",
+        type=Path,
+        metavar="DIR",
+        help="keep what a DICOMweb server sends, and patients' images, here",
+    )
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="HOST", help="ask a DICOMweb server of this host, too"
+    )
     parser.set_defaults(command=_freeze)
 
 
@@ -198,6 +208,13 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     output.add_argument("--plot", type=Path, metavar="FILE", help="draw the chance over the instances (.svg or .png)")
     output.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=_plan)
+
+
+def _add_purge(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", type=Path, nargs="*", metavar="RUN", help="run folders; they stay, RUN.private goes")
+    parser.add_argument("--private-cache", type=Path, metavar="DIR", help="a cache of patients' images, emptied")
+    parser.add_argument("--yes", action="store_true", help="remove it; else it is only said what would be removed")
+    parser.set_defaults(command=_purge)
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
@@ -279,6 +296,8 @@ def _freeze(arguments: argparse.Namespace) -> str:
         period=Period.read(arguments.since, arguments.until),
         data_root=arguments.data_root,
         allow_bad_rows=arguments.allow_bad_rows,
+        private_cache=arguments.private_cache,
+        allow_hosts=tuple(arguments.allow_host),
     ).line
 
 
@@ -299,6 +318,19 @@ def _plan(arguments: argparse.Namespace) -> str:
     if arguments.plot is not None:
         draw(planned, arguments.plot)
     return as_json(planned) if arguments.json else as_text(planned)
+
+
+def _purge(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.pipeline.purging import purge_of_cache, purge_of_run  # noqa: PLC0415 - as above
+
+    found = [purge_of_run(run) for run in arguments.runs]
+    found += [purge_of_cache(arguments.private_cache)] if arguments.private_cache is not None else []
+    if not found:
+        raise BadInput("purge: nothing named. Name run folders, or --private-cache DIR.")
+    for purge in found if arguments.yes else ():
+        purge.remove()
+    said = [f"{'removed' if arguments.yes else 'would be removed'}: {purge.line}\n  {purge.means}" for purge in found]
+    return "\n".join(said if arguments.yes else [*said, "Nothing was removed. To remove it: the same with --yes"])
 
 
 def _report(arguments: argparse.Namespace) -> str:

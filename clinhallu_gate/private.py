@@ -32,7 +32,7 @@ def make_private(folder: Path) -> None:
     folder.chmod(0o700)
 
 
-def demand_private(folder: Path, run_dir: Path) -> None:
+def demand_private(folder: Path, run_dir: Path | None = None) -> None:
     """Make a folder that a user named for what others must not see, or see to it that nobody else may enter it.
 
     Raises:
@@ -40,9 +40,8 @@ def demand_private(folder: Path, run_dir: Path) -> None:
     """
     option = f"--private-cache: {folder}"
     resolved = folder.resolve()
-    runs = [
-        place for place in (resolved, *resolved.parents) if (place / _OF_RUNS).exists() or place == run_dir.resolve()
-    ]
+    own = run_dir.resolve() if run_dir is not None else None
+    runs = [place for place in (resolved, *resolved.parents) if (place / _OF_RUNS).exists() or place == own]
     if runs:
         raise BadInput(f"{option}: lies in the run folder {runs[0]}, which may be handed on. Name another folder.")
     try:

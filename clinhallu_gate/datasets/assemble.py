@@ -67,6 +67,11 @@ class Choosing:
         """Whether anything is chosen at all."""
         return self.period is not None or self.frozen is not None
 
+    def wants(self, uid: str, day: date | None) -> bool:
+        """Whether a row of which all is known is taken; a row without a day has no place in any period."""
+        listed = self.frozen is None or self.frozen.name_of(uid) is not None
+        return listed and (self.period is None or (day is not None and day in self.period))
+
     def leaves_out(self, uid: str, day: date | None) -> bool:
         """Whether a row is not taken, and count it."""
         if self.frozen is not None and self.frozen.name_of(uid) is None:
@@ -103,7 +108,7 @@ class Assembly:
         """Check all rows and their images."""
         total, checked = self._rows(raws)
         checked = [item for item in checked if not self._is_elsewhere(item)]
-        headers = self.studies.read({item.id: item.row for item in checked}) if self.studies else Headers()
+        headers = self._headers(checked)
         checked = [item for item in self._drawn(checked, headers) if self._is_chosen(item)]
         self._take(checked)
         usable = [item for item in checked if self._has_images(item)]
@@ -136,11 +141,18 @@ class Assembly:
         return Part(dataset, dataset.left_out, total)
 
     def _laid(self, usable: Sequence[Checked], instances: Sequence[Instance]) -> dict[str, Laid]:
-        """Return whose word the gold of each instance is."""
+        """Return whose word the gold of each instance is; nothing for data that come with theirs."""
         if self.beside is None:
             return {}
-        studies = {item.id: item.study for item in usable if item.study}
-        return {each.id: self.beside.lay(each, _told_apart(each, studies.get(each.id))) for each in instances}
+        pairs = zip(usable, instances, strict=True)
+        return {each.id: self.beside.lay(each, self._pictured(item, each)) for item, each in pairs}
+
+    def _pictured(self, item: Checked, instance: Instance) -> list[str]:
+        """Return what tells which images a row speaks of: a study as a whole, of others what is sent."""
+        if item.study is None:
+            return [image.sha256 for image in instance.images]
+        plain = (self.taken[name] for name in item.row.images if name not in item.study.images)
+        return [item.study.source, *(image.sha256 for image in plain if isinstance(image, Image))]
 
     def _rows(self, raws: Iterable[RawRow]) -> tuple[int, list[Checked]]:
         checked: dict[str, Checked] = {}
@@ -160,6 +172,13 @@ class Assembly:
                 where = f"{first.raw.file}:{first.raw.number}"
                 self.problems.append(item.problem(f"{shown(item.id)} is already the identity of {where}"))
         return total, list(checked.values())
+
+    def _headers(self, checked: Sequence[Checked]) -> Headers:
+        """Read what rows name of DICOM, and draw it for rows that are taken."""
+        if self.studies is None:
+            return Headers()
+        rows = {item.id: item.row for item in checked}
+        return self.studies.read(rows, lambda name, row: self.choosing.wants(f"{self.name}/{name}", row.study_date))
 
     def _is_elsewhere(self, item: Checked) -> bool:
         """Whether what the row itself says leaves it out: then none of its files is read."""
@@ -225,13 +244,6 @@ class Assembly:
         }
         clusters = components({item.id: [*_shared(item), *_telling(item, sent[item.id])] for item in usable})
         return tuple(instance_of(self.name, item.row, sent[item.id], clusters[item.id]) for item in usable)
-
-
-def _told_apart(instance: Instance, study: Study | None) -> Sequence[str]:
-    """Return what tells the images of an instance from others, however many of them the model takes."""
-    drawn = {image.sha256 for image in study.images.values()} if study else frozenset[str]()
-    others = [image.sha256 for image in instance.images if image.sha256 not in drawn]
-    return [*study.content, *others] if study else others
 
 
 def _with_gold(instance: Instance, laid: Laid | None) -> Instance:

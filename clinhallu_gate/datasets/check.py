@@ -106,16 +106,6 @@ def _images(row: Row) -> Iterator[str]:
         yield "frames: an image occurs twice"
 
 
-def _report(row: Row) -> Iterator[str]:
-    if row.report_file is None:
-        return
-    if row.report is not None:
-        yield "report_file: the report is given twice, here and as report"
-    trouble = name_trouble(row.report_file)
-    if trouble:
-        yield f"report_file: {shown(row.report_file)} {trouble}"
-
-
 def _uids(row: Row) -> Iterator[str]:
     named = {"study_uid": row.study_uid, "series_uid": row.series_uid}
     named |= {f"sop_uid[{place}]": uid for place, uid in enumerate(row.sop_uid)}
@@ -128,6 +118,16 @@ def _uids(row: Row) -> Iterator[str]:
         yield "series_uid: is missing beside sop_uid"
     if len(set(row.sop_uid)) < len(row.sop_uid):
         yield "sop_uid: names an instance twice"
+
+
+def _report(row: Row) -> Iterator[str]:
+    if row.report_file is None:
+        return
+    if row.report is not None:
+        yield "report_file: the report is given twice, here and as report"
+    trouble = name_trouble(row.report_file)
+    if trouble:
+        yield f"report_file: {shown(row.report_file)} {trouble}"
 
 
 def _answer(row: Row) -> Iterator[str]:

@@ -197,7 +197,16 @@ def _kept(dataset: Dataset, frozen: Frozen) -> Dataset:
     ids = {each.id for each in kept}
     rows = {name: row for name, row in dataset.rows.items() if name in ids}
     drawn = tuple(image for image in dataset.drawn if image.instance in ids)
-    return replace(dataset, sha256=content_digest(kept), instances=kept, rows=rows, drawn=drawn, selected=selected)
+    gold_of = {name: laid for name, laid in dataset.gold_of.items() if name in ids}
+    return replace(
+        dataset,
+        sha256=content_digest(kept),
+        instances=kept,
+        rows=rows,
+        drawn=drawn,
+        gold_of=gold_of,
+        selected=selected,
+    )
 
 
 def _refusal(lost: Sequence[str], frozen: Frozen, allowed: int) -> str:

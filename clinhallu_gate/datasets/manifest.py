@@ -20,7 +20,7 @@ from clinhallu_gate.datasets.pictures import FolderPictures
 from clinhallu_gate.datasets.reading import RawRow, read_jsonl
 from clinhallu_gate.datasets.row import Row
 from clinhallu_gate.datasets.signed import GoldBeside
-from clinhallu_gate.datasets.study import Headers
+from clinhallu_gate.datasets.study import Headers, Wanted
 from clinhallu_gate.datasets.tables import read_csv, read_table
 from clinhallu_gate.errors import BadInput
 
@@ -58,7 +58,7 @@ class FolderStudies:
     most: int = MAX_IMAGES
     """Images that the model takes at once."""
 
-    def read(self, rows: Mapping[str, Row]) -> Headers:
+    def read(self, rows: Mapping[str, Row], wanted: Wanted) -> Headers:
         """Read and draw what ``rows`` name of DICOM; of rows that name none refuse the fields that are for it."""
         names = dict.fromkeys(name for row in rows.values() for name in row.images)
         kinds = {name: kind for name in names if (kind := kind_of(self.folder / name))}
@@ -68,7 +68,7 @@ class FolderStudies:
             return Headers(studies=refused)
         from clinhallu_gate.datasets.dicom.rows import read_rows  # noqa: PLC0415 - takes 0.5 s to import
 
-        found = read_rows(self.folder, rows, kinds, self.intakes, most=self.most)
+        found = read_rows(self.folder, rows, kinds, self.intakes, most=self.most, wanted=wanted)
         return replace(found, studies={**refused, **found.studies})
 
 
@@ -78,6 +78,14 @@ def _for_dicom(row: Row) -> Iterator[str]:
     yield from (f"{name}: is for DICOM, and images names none" for name, value in given.items() if value)
     for name in _FACT.findall(row.stratum or ""):
         yield f"stratum: {{{name}}} is read from DICOM, and images names none"
+
+
+def name_of(path: Path) -> str:
+    """Return what the data set of a manifest is called: as the file, or as its folder. Raises ``BadInput``."""
+    name = path.parent.resolve().name if path.stem == MANIFEST else path.stem
+    if name in (MEAN, EACH):
+        raise BadInput(f"{path}: a data set cannot be called {name!r}, which thresholds files use otherwise.")
+    return name
 
 
 def read_manifest(path: Path) -> Iterable[RawRow]:
@@ -93,7 +101,7 @@ def load_manifest(
     rows: Iterable[RawRow] | None = None,
     folder: Path | None = None,
 ) -> Part:
-    """Load a manifest, or what is chosen of it; the data set is called as the file, or as its folder.
+    """Load a manifest, or what is chosen of it.
 
     Args:
         path: The manifest.
@@ -105,9 +113,7 @@ def load_manifest(
     Raises:
         BadInput: It cannot be read, or holds no row.
     """
-    name = path.parent.resolve().name if path.stem == MANIFEST else path.stem
-    if name in (MEAN, EACH):
-        raise BadInput(f"{path}: a data set cannot be called {name!r}, which thresholds files use otherwise.")
+    name = name_of(path)
     folder = folder or path.parent
     studies = FolderStudies(folder, intakes, options.max_images)
     choosing = Choosing(options.period, options.frozen)

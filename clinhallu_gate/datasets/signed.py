@@ -74,16 +74,11 @@ class SignedRow(Record):
         return self.sha256 == signature(self.content_sha256, self.gold)
 
 
-def content_sha256(instance: Instance, images: Sequence[str]) -> str:
-    """Return the digest of what gold is for: id, question, options, answer, and the images.
-
-    Args:
-        instance: As it is called in the manifest.
-        images: What tells its images, however many of them a model takes: their digests, or what a DICOM study holds.
-    """
+def content_sha256(instance: Instance, pictured: Sequence[str]) -> str:
+    """Return the digest of what gold is for: id, question, options, answer, and (``pictured``) images."""
     return _digest(
         *(instance.id, instance.question, instance.question_type, list(instance.options), instance.answer),
-        *(instance.answer_letter, list(images)),
+        *(instance.answer_letter, list(pictured)),
     )
 
 
@@ -143,7 +138,6 @@ class Laid:
     gold: GoldTrace
     source: GoldSource
     content_sha256: str
-    """Digest of what it is for."""
     doubt: str = ""
     """Why gold that is there, or was, is not signed."""
     signed: SignedRow | None = None
@@ -166,16 +160,16 @@ class GoldBeside:
             drafts={line.id: line for line in drafts if line.gold is not None},
         )
 
-    def lay(self, instance: Instance, images: Sequence[str]) -> Laid:
-        """Return the gold of an instance whose ids are the manifest's own; ``images`` as in ``content_sha256``.
+    def lay(self, instance: Instance, pictured: Sequence[str]) -> Laid:
+        """Return the gold of an instance whose ids are the manifest's own; ``pictured`` tells its images.
 
         Stages that the manifest holds stand. A text that was signed or drafted for another content is no gold of this
         one, and a draft that was rejected is none either.
         """
-        own, content, doubt = instance.gold, content_sha256(instance, images), ""
+        own, content = instance.gold, content_sha256(instance, pictured)
         if _whole(own):
             return Laid(own, GoldSource.SUPPLIED, content)
-        signed, draft = self.signed.get(instance.id), self.drafts.get(instance.id)
+        signed, draft, doubt = self.signed.get(instance.id), self.drafts.get(instance.id), ""
         if signed is not None and signed.decision == "approved":
             doubt = _lapsed(signed, own, content)
             if not doubt:
@@ -184,8 +178,8 @@ class GoldBeside:
             return Laid(own, GoldSource.ABSENT, content, doubt)
         filled = filled_up(own, draft.gold)
         if draft.content_sha256 != content or not _whole(filled):
-            other = "its question, answer or images are not those of the draft"
-            return Laid(own, GoldSource.ABSENT, content, doubt or other)
+            stale = "its question, answer or images are not those of the draft"
+            return Laid(own, GoldSource.ABSENT, content, doubt or stale)
         return Laid(filled, GoldSource.UNSIGNED, content, doubt or NOBODY)
 
 

@@ -1,9 +1,9 @@
 """What DICOM files gave for a row: the images that a model is sent, how they came to be, and whose they are."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from clinhallu_gate.datasets.check import Unfit
 from clinhallu_gate.datasets.dataset import DrawnImage, Identifier
@@ -13,20 +13,19 @@ from clinhallu_gate.records import Image
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """A row whose DICOM entries were drawn."""
+    """A row whose DICOM headers were read and, if it is taken, drawn."""
 
     row: Row
     """With the names of drawn images in the place of the entries, and what headers say of the study."""
-    images: Mapping[str, Image]
+    images: Mapping[str, Image] = field(default_factory=dict)
     """Those that were drawn, by name."""
-    content: tuple[str, ...]
-    """What tells the study from others, however many of its images a model takes: UIDs of its instances, and the row's
-    choice of frames and window."""
-    shared: tuple[Hashable, ...]
+    shared: tuple[Hashable, ...] = ()
     """What the row shares with others of the same patient."""
-    drawn: tuple[DrawnImage, ...]
-    blank: frozenset[str]
+    drawn: tuple[DrawnImage, ...] = ()
+    blank: frozenset[str] = frozenset()
     """Digests of images of one brightness, which the slices of many patients have in common."""
+    source: str = ""
+    """Digest of what the row speaks of, drawn or not; the same however many images a model takes at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +39,12 @@ class Headers:
     """By the identity of the row; rows without DICOM are not there."""
 
 
+#: Whether a row is taken, by its identity and what is known of it with its headers.
+Wanted: TypeAlias = Callable[[str, Row], bool]
+
+
 class Studies(Protocol):
     """Draws what rows name of DICOM."""
 
-    def read(self, rows: Mapping[str, Row]) -> Headers:
-        """Read and draw what ``rows`` name; of a row that cannot be used say why."""
+    def read(self, rows: Mapping[str, Row], wanted: Wanted) -> Headers:
+        """Read what ``rows`` name and draw it for those that are ``wanted``; of a row that cannot be used say why."""

@@ -49,7 +49,7 @@ def _texts(image: Image.Image) -> Iterator[str]:
     image.load()  # texts may follow the pixels
     for keyword, value in getattr(image, "text", {}).items():
         if value:
-            yield f"PNG {_NOTES.get(keyword, keyword)}" if keyword in _PNG_KEYWORDS else "PNG text of another keyword"
+            yield _NOTES.get(keyword) or f"PNG {keyword if keyword in _PNG_KEYWORDS else 'text of another keyword'}"
 
 
 def _other(info: Mapping[Any, Any]) -> Iterator[str]:

@@ -70,7 +70,7 @@ def _lines(found: Preflight, most: int) -> Iterator[str]:
     naming = {name: found.attributes[name] for name in NAMING if name in found.attributes}
     others = {name: count for name, count in found.attributes.items() if name not in naming}
     if naming:
-        yield f"whom they name: {_listed(naming, most)}"
+        yield f"names and numbers: {_listed(naming, most)}"
     if others:
         more = f"{len(others)} more {_plural(len(others), 'attribute')}"
         yield f"{more} that the Basic Profile removes: {_listed(others, most)}"

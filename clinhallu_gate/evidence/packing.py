@@ -1,11 +1,13 @@
 """Pack the evidence of a run into one archive: the same run gives the same bytes."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from pydantic import ValidationError
 
 from clinhallu_gate.errors import BadInput, DoesNotHold
 from clinhallu_gate.evidence.container import CHUNK, Member, checksum, name_trouble, written
@@ -18,6 +20,7 @@ from clinhallu_gate.evidence.contents import (
     Unreadable,
     disagreements,
     files_of,
+    is_apart,
     read_json,
     sha256,
     thresholds_name,
@@ -25,7 +28,12 @@ from clinhallu_gate.evidence.contents import (
 )
 from clinhallu_gate.evidence.statement import statement, statement_bytes, sums
 from clinhallu_gate.evidence.verifying import verify
+from clinhallu_gate.private import private_folder
+from clinhallu_gate.report.files import holds_texts, shows_texts
 from clinhallu_gate.report.pictures import ASSETS
+from clinhallu_gate.scan import ScanResult, Search, known_values
+from clinhallu_gate.scan.kept import places_of, read_identifiers, said_by
+from clinhallu_gate.vocabulary import Detail
 
 DEFAULT_NAME: Final = "evidence.zip"
 
@@ -83,12 +91,40 @@ def _members(run: Path, thresholds: Path | None) -> list[Member]:
     for name in files:
         if trouble := name_trouble(name):
             raise BadInput(f"{run}: {name!r} {trouble}, so it cannot be packed.")
+    _demand_no_patient(run, document, files)
     digests = {name: sha256(_chunks(file)) for name, file in files.items()}
     for said in disagreements(document, digests):
         raise BadInput(f"{run}: is not of one run: {said}.")
     stated = statement_bytes(statement(document, digests))
     listed = sums({**digests, STATEMENT: sha256([stated])})
     return [*(_file(name, file) for name, file in files.items()), _made(STATEMENT, stated), _made(SUMS, listed)]
+
+
+def _demand_no_patient(run: Path, document: Told, files: Mapping[str, Path]) -> None:
+    """Raise ``BadInput`` if a file holds something that is known of the run's patients, or a scan before said so.
+
+    What is known of them lies in the private folder: where the run folder was handed on, that scan has to do.
+    """
+    manifest = document.manifest
+    found = _scanned_before(manifest)
+    if not found and (identifiers := read_identifiers(private_folder(run))) and is_apart(manifest):
+        said = said_by(manifest, document.decision.model_dump(mode="json"))
+        search = Search(known_values(identifiers, said=said, places=places_of(manifest)))
+        shown = Detail.FULL if holds_texts(manifest) else Detail.REDACTED
+        shared = ((name, file) for name, file in files.items() if not shows_texts(name, shown))
+        found = [str(hit) for name, file in shared for hit in search.file(file, name)]
+    if found:
+        raise BadInput(f"{run}: known-value scan: {'; '.join(found)}: it is not packed.")
+
+
+def _scanned_before(manifest: Mapping[str, Any]) -> list[str]:
+    found = manifest.get("known_values")
+    if found is None:
+        return []
+    try:
+        return list(map(str, ScanResult.model_validate(found).hits))
+    except ValidationError:
+        return [f"{MANIFEST}: known_values: cannot be read"]
 
 
 def _files(run: Path) -> Iterator[tuple[str, Path]]:

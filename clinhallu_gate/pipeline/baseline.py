@@ -64,13 +64,13 @@ def _key(row: Mapping[str, Any]) -> tuple[str, str, str, int]:
     return f"{row['dataset']}/{row['id']}", row["arm"], row["part"], row.get("repeat") or 0
 
 
-def baseline_verdicts(run: Path) -> VerdictOf:
+def baseline_verdicts(run: Path, *, option: str = "--baseline") -> VerdictOf:
     """Return the verdicts of a run; what it lacks is unjudged there. Raises ``BadInput`` if it has none to read."""
     try:
         rows = pq.read_table(run / "results.parquet").drop_columns(["text"]).to_pylist()
         found = {_key(row): verdict_of_row(row) for row in rows}
     except (OSError, ValueError, LookupError, pa.ArrowException) as error:
-        raise BadInput(f"--baseline: {run} has no results to compare with: {' '.join(str(error).split())}.") from None
+        raise BadInput(f"{option}: {run} has no results to compare with: {' '.join(str(error).split())}.") from None
 
     def verdict_of(uid: str, reading: Reading) -> Verdict:
         return found.get((uid, str(reading.arm), str(reading.part), reading.repeat), _LACKING)

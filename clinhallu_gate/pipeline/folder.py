@@ -125,7 +125,8 @@ def write_folder(run: Run) -> ReportView:
 
 def revoke(run: Run, found: ScanResult) -> ReportView:
     """Write the folder of a run anew of which something was found where it may be shared: it decides nothing."""
-    run.withhold(found)
+    before = run.scanned or ScanResult(values=found.values)
+    run.withhold(before.with_hits(found.hits, files=found.files))
     with for_owner_alone(wanted=run.prepared.patient_data):
         view = _write_documents(run)
         _finish(run)
@@ -287,6 +288,7 @@ def _context(run: Run) -> RunContext:
         not_selected=tuple(spec.id for spec in prepared.gates if spec.blocking and spec.id not in selected),
         detail=prepared.detail,
         capability=run.capability,
+        public=prepared.public,
         failure=run.failure or None,
         recorded=prepared.recorded is not None,
     )
@@ -321,6 +323,7 @@ def _notes(prepared: Prepared) -> list[str]:
         *notes,
         *_notes_on_target(prepared),
         *_notes_on_detail(prepared),
+        *_notes_on_preflight(prepared),
         *_notes_on_hosts(prepared),
         *_notes_on_selection(prepared),
         *_notes_on_rows(prepared),

@@ -10,6 +10,7 @@ from clinhallu_gate.datasets.frozen import FrozenData, FrozenFile, write_frozen
 from clinhallu_gate.datasets.load import freeze_data
 from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.errors import BadInput
+from clinhallu_gate.private import demand_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ def freeze(
     period: Period | None = None,
     data_root: Path | None = None,
     allow_bad_rows: int = 0,
+    private_cache: Path | None = None,
+    allow_hosts: tuple[str, ...] = (),
 ) -> FrozenList:
     """Freeze data.
 
@@ -45,15 +48,25 @@ def freeze(
         period: Only studies of these days.
         data_root: A downloaded copy of the benchmark.
         allow_bad_rows: How many rows that cannot be used may be left out.
+        private_cache: Where patients' images and fetched studies are kept; None keeps none of them.
+        allow_hosts: Hosts other than this machine whose DICOMweb server may be asked.
 
     Raises:
         BadInput: Data that cannot be used, or a file that is there or cannot be written.
     """
     if out.exists():
         raise BadInput(f"--out: {out} is there already; name another file.")
+    if private_cache is not None:
+        demand_private(private_cache)
     try:
         with tempfile.TemporaryDirectory(prefix=".freeze-", dir=out.parent) as images:  # beside it, and for its owner
-            options = DataOptions(data_root, allow_bad_rows, private_cache=Path(images), period=period)
+            options = DataOptions(
+                data_root,
+                allow_bad_rows,
+                private_cache=private_cache or Path(images),
+                period=period,
+                allow_hosts=allow_hosts,
+            )
             data = freeze_data(specs, options)
     except OSError as error:
         raise BadInput(f"--out: {out.parent} cannot be written: {error.strerror or error}.") from None

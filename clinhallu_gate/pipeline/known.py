@@ -2,19 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
 
 from clinhallu_gate.pipeline.manifest import manifest_of
 from clinhallu_gate.pipeline.prepare import Prepared
 from clinhallu_gate.pipeline.run import Run
-from clinhallu_gate.report.pictures import ASSETS
+from clinhallu_gate.report.files import shows_texts
 from clinhallu_gate.scan import Hit, KnownValues, ScanResult, Search, known_values
 from clinhallu_gate.scan.kept import places_of, said_by
 from clinhallu_gate.scan.values import identifiers_of
 from clinhallu_gate.vocabulary import Detail
-
-#: What a full report shows texts in: it is not to be shared, and says so.
-_FULL: Final = ("report.html", "results.parquet", ASSETS)
 
 
 def known_of(run: Run) -> KnownValues:
@@ -47,6 +43,6 @@ def scan_beside(values: KnownValues, files: Iterable[Path], terminal: str) -> Sc
 
 def _shared(folder: Path, detail: Detail) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        first = path.relative_to(folder).parts[0]
-        if path.is_file() and not path.is_symlink() and not (detail is Detail.FULL and first in _FULL):
+        shown = shows_texts(path.relative_to(folder).as_posix(), detail)
+        if path.is_file() and not path.is_symlink() and not shown:
             yield path

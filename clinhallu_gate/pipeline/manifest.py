@@ -39,6 +39,8 @@ class Manifest(Record):
     judge: Mapping[str, Any]
     """Name and, of a judge model, the identity and the addresses that it was asked at."""
     baseline: str | None
+    public_run: str | None = None
+    """Run of the same model on public data, whose rates stand beside those of patients."""
     protocol: Mapping[str, Any]
     """Name, digest, and the whole of what it holds, prompts included."""
     prompt_pack: Mapping[str, str] | None = None
@@ -103,6 +105,7 @@ def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> 
         endpoints=prepared.endpoints,
         judge=_judge(prepared),
         baseline=str(options.baseline) if options.baseline else None,
+        public_run=str(options.public_run) if options.public_run else None,
         protocol={"sha256": prepared.protocol.sha256, **prepared.protocol.model_dump(mode="json")},
         prompt_pack=_prompt_pack(prepared),
         results_tree=str(options.from_results) if options.from_results else None,

@@ -31,6 +31,8 @@ class RunOptions:
     labels: Path | None = None
     thresholds: Path | None = None
     baseline: Path | None = None
+    public_run: Path | None = None
+    """A finished run of the same model on public data."""
     limit: int | None = None
     repeats: int = 1
     """Traces per instance and arm."""

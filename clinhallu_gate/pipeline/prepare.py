@@ -35,12 +35,14 @@ from clinhallu_gate.pipeline.baseline import JudgedBy, baseline_verdicts, check_
 from clinhallu_gate.pipeline.earlier import earlier_runs
 from clinhallu_gate.pipeline.looking import look_at_files
 from clinhallu_gate.pipeline.options import RunOptions
+from clinhallu_gate.pipeline.public import public_rates
 from clinhallu_gate.pipeline.recorded import Recorded, lay_over, recorded_data, recorded_model
 from clinhallu_gate.private import demand_private, private_folder
 from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.protocol.spec import Protocol
 from clinhallu_gate.pseudonym import site_key
 from clinhallu_gate.records import Instance
+from clinhallu_gate.report.beside_public import Rates
 from clinhallu_gate.vocabulary import Detail
 
 DEFAULT_THRESHOLDS: Final = "thresholds/default.yaml"
@@ -74,6 +76,8 @@ class Prepared:
     """What patients' files tell of them; None without any, and where tests are only collected."""
     seed: str
     """Of what follows from the data alone: ``--limit``, and the probes of the judge."""
+    public: Rates | None = None
+    """The rates of the same model on public data, if a run of it was given."""
     period: Period | None = None
     """The days of the studies that were taken."""
     frozen: Frozen | None = None
@@ -246,6 +250,8 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
         by = JudgedBy(prepared.judge, judge.digest if judge else None)
         check_baseline(options.baseline, protocol=protocol, datasets=datasets, judge=by, repeats=options.repeats)
         prepared = replace(prepared, baseline_of=baseline_verdicts(options.baseline))
+    if options.public_run:
+        prepared = replace(prepared, public=_public(options.public_run, prepared))
     if prepared.by_oracle:
         for instance in everything:
             phantom_of(instance)
@@ -267,6 +273,20 @@ def _thresholds(options: RunOptions, entry: ModelEntry) -> Thresholds:
     if options.baseline is not None and options.limit is not None:
         raise BadInput("--limit: not possible beside --baseline, as the two runs would hold different instances.")
     return thresholds
+
+
+def _public(run: Path, prepared: Prepared) -> Rates:
+    """Return the rates of a run on public data. Raises ``BadInput`` if they may not stand beside this run's."""
+    if not prepared.patient_data:
+        raise BadInput("--public-run: has a meaning only beside patients' data, and --data names none.")
+    judge = prepared.judge_model
+    return public_rates(
+        run,
+        model_sha256=prepared.model.digest,
+        protocol=prepared.protocol,
+        judge=JudgedBy(prepared.judge, judge.digest if judge else None),
+        unit=prepared.thresholds.unit,
+    )
 
 
 def _chosen(options: RunOptions) -> tuple[Period | None, Frozen | None]:

@@ -105,6 +105,7 @@ def _add_decision(group: pytest.OptionGroup) -> None:
     """Declare what is decided and kept."""
     group.addoption("--thresholds", metavar="FILE", help="release policy (default: the model's, else default.yaml)")
     group.addoption("--baseline", metavar="RUN", help="run folder of the release in use")
+    group.addoption("--public-run", metavar="RUN", help="run of this model on public data, to stand beside patients'")
     group.addoption(
         "--no-early-stop", action="store_true", help="ask every instance, as a release that will be a baseline has to"
     )
@@ -148,6 +149,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         labels=_path("--labels", option.labels),
         thresholds=_path("--thresholds", option.thresholds),
         baseline=_path("--baseline", option.baseline),
+        public_run=_path("--public-run", option.public_run),
         limit=option.limit,
         repeats=option.repeats,
         no_early_stop=option.no_early_stop,

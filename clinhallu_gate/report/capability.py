@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Final
 
+from clinhallu_gate.config.thresholds import MEAN
 from clinhallu_gate.planning.certify import Capability, Shown
 from clinhallu_gate.report.figures import plural
 from clinhallu_gate.report.model import TableRow, TableView
+from clinhallu_gate.report.names import METRIC_TITLE
 from clinhallu_gate.report.visible import one_line
 from clinhallu_gate.vocabulary import METRIC_STAGE, Metric
 
 #: Limits on fewer patients err too often (docs/statistics.md).
 FEW: Final = 50
-_COLUMNS: Final = ("Gate", "to be shown", "can be", "patients", "instances")
+_COLUMNS: Final = ("Gate", "to be shown", "can be", "patients")
 
 
 def capability_table(found: Capability) -> TableView:
@@ -25,7 +27,7 @@ def capability_table(found: Capability) -> TableView:
         columns=_COLUMNS,
         rows=tuple(
             TableRow(
-                cells=(one_line(each.gate), claim(each), can_be(each), str(each.patients), str(each.instances)),
+                cells=(_title(each), claim(each), can_be(each), f"{each.patients:,}"),
                 tone="unsure" if each.says in ("too_few", "no_gold") else "void",
             )
             for each in found.gates
@@ -47,6 +49,13 @@ def capability_lines(found: Capability, *, width: int = 120) -> list[str]:
         lines += [row] if len(row) <= width else [f"  {name}  {wanted}", f"      {can_be(each)}"]
     notes = (wrap(note, width - 2, break_on_hyphens=False) for note in _notes(found))
     return [*lines, *(f"  {line}" for note in notes for line in note)]
+
+
+def _title(shown: Shown) -> str:
+    """Return the gate's name for people: the metric, and its scope where that is not the mean."""
+    title = METRIC_TITLE[shown.metric]
+    scope = shown.gate.partition("[")[2].removesuffix("]")
+    return one_line(f"{title[:1].upper()}{title[1:]}{'' if scope == MEAN else f': {scope}'}")
 
 
 def claim(shown: Shown) -> str:

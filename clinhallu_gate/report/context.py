@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from clinhallu_gate.planning.certify import Capability
 from clinhallu_gate.records import Record
+from clinhallu_gate.report.beside_public import Rates
 from clinhallu_gate.vocabulary import Detail
 
 
@@ -54,6 +55,8 @@ class RunContext(Record):
     """Whether the results were made elsewhere, so that no model is asked."""
     detail: Detail = Detail.FULL
     """How much of the data is shown; the results that go with it hold no more than that."""
+    public: Rates | None = None
+    """The rates of the same model in a run on public data."""
     capability: Capability | None = None
     """What the patients can show; None of data without any."""
     failure: str | None = None

@@ -10,6 +10,8 @@ from clinhallu_gate.vocabulary import Detail
 
 #: Beside the manifest, which names them, and the decision, which is written last.
 NAMED: Final = ("results.parquet", "traces.parquet", "instances.jsonl", "report.html", "summary.md")
+#: What a full report shows texts and images in.
+_FULL: Final = ("report.html", "results.parquet", ASSETS)
 
 
 def file_digests(folder: Path) -> dict[str, str]:
@@ -35,6 +37,11 @@ def _files(folder: Path) -> Iterator[Path]:
 def _sha256(file: Path) -> str:
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def shows_texts(name: str, detail: Detail) -> bool:
+    """Whether a file of a run with that detail shows texts of the data, so that it is not to be shared."""
+    return detail is Detail.FULL and name.partition("/")[0] in _FULL
 
 
 def holds_texts(manifest: Mapping[str, Any]) -> bool:

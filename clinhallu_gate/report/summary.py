@@ -99,7 +99,7 @@ def _capability(view: ReportView) -> Iterator[str]:
     yield ""
     for row in table.rows[:_MOST_GATES]:
         gate, wanted, can_be, *_ = row.cells
-        yield f"- {code(gate)}: {escaped(f'{wanted} can be shown {can_be}')}"
+        yield f"- {escaped(f'{gate}, {wanted}: {can_be}')}"
     yield ""
     for note in table.notes:
         yield escaped(note)

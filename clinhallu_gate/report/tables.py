@@ -9,6 +9,7 @@ from clinhallu_gate.judge.probes import Truth
 from clinhallu_gate.judge.rates import Rate
 from clinhallu_gate.published import Placed, Placement, load_table
 from clinhallu_gate.published.table import MACRO
+from clinhallu_gate.report.beside_public import Rates, public_table
 from clinhallu_gate.report.decision import DecisionDocument
 from clinhallu_gate.report.figures import lower_limit, percent, plural
 from clinhallu_gate.report.flips import flips_table
@@ -19,21 +20,28 @@ from clinhallu_gate.report.placed import dataset_title, dot_groups
 from clinhallu_gate.report.visible import one_line
 from clinhallu_gate.results import HEADLINE_READINGS, Results
 from clinhallu_gate.scoring import Shift, compare
-from clinhallu_gate.vocabulary import ANSWER, METRIC_STAGE, Arm, Part, Stage
+from clinhallu_gate.vocabulary import ANSWER, METRIC_STAGE, Arm, Part, Stage, Unit
 
 _NONE: Final = "-"
 _PROBE: Final = {Truth.BROKEN: "broken", Truth.REWORDED: "reworded"}
 
 
-def tables(document: DecisionDocument, results: Results, *, named: bool = True) -> tuple[TableView, ...]:
+def tables(
+    document: DecisionDocument, results: Results, *, named: bool = True, public: Rates | None = None
+) -> tuple[TableView, ...]:
     """Return the tables of a run; one that was not completed has at most an unfit judge's, and a tree's figures.
 
-    Instances are ``named`` in them, or only counted.
+    Instances are ``named`` in them, or only counted; ``public`` are the rates of the same model on public data.
     """
-    return tuple(_tables(document, results, named=named))
+    return tuple(_tables(document, results, named=named, public=public))
 
 
-def _tables(document: DecisionDocument, results: Results, *, named: bool) -> Iterator[TableView]:
+def _tables(document: DecisionDocument, results: Results, *, named: bool, public: Rates | None) -> Iterator[TableView]:
+    if document.completed:
+        unit = Unit.PATIENT if any(gate.unit is Unit.PATIENT for gate in document.gates) else Unit.INSTANCE
+        beside = public_table(results, public, unit=unit, repeats=document.repeats)
+        if beside is not None:
+            yield beside
     if document.published is not None:
         yield _published(document.published)
     if (flips := flips_table(document, results, named=named)) is not None:

@@ -52,7 +52,7 @@ def report_view(
         judge_defined=judge_defined(decision, context) if done else None,
         recovery=recovery_view(figures, decision) if done else None,
         breakdown=breakdown_view(figures, results) if done else None,
-        tables=tables(decision, results, named=listing),
+        tables=tables(decision, results, named=listing, public=context.public),
         completeness=completeness(results, named=listing),
         costs=cost_view(results, context),
         cases=cases(results, pictures) if done and listing else None,

@@ -1,16 +1,24 @@
 """Nothing leaves the machine: who is elsewhere is sent no byte, and a whole run speaks to this machine alone."""
 
 import json
+import os
+import re
 import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 from canaries import Search
 from gate_run import Outcome, Rig
+from installed import program
 from ward import Ward, opened
+from yarl import URL
 
 #: How a listener on every interface of this machine can be reached without naming loopback, on Linux.
 ELSEWHERE = ("http://0.0.0.0:{port}", "http://127.1:{port}/v1", "http://2130706433:{port}", "http://0x7f.1:{port}")
@@ -133,3 +141,64 @@ def test_a_row_of_one_patient_is_enough(ward: Ward, listener: Listener) -> None:
     said = one_line(ward.gate("-n", "0", "--limit", "1", data=data, endpoint=f"http://0.0.0.0:{listener.port}").outcome)
     assert "the data are of patients (phi)" in said
     assert listener.accepted == 0
+
+
+# --- what a whole run speaks to ---------------------------------------------------------------------------------------
+
+#: Addresses in system calls, as strace writes them.
+_ADDRESS = re.compile(
+    r"sa_family=AF_(?P<family>\w+)(?:.*?sin6?_port=htons\((?P<port>\d+)\).*?"
+    r'(?:inet_addr\("|inet_pton\(AF_INET6, ")(?P<host>[^"]+)")?'
+)
+
+
+@dataclass(frozen=True, order=True)
+class Spoken:
+    """Whom a process connected or sent to."""
+
+    family: str
+    host: str
+    port: int
+
+
+def spoken_to(folder: Path, *command: str, env: Mapping[str, str]) -> set[Spoken]:
+    """Run a command, and return whom it and all its children connected or sent to, whatever they are written in."""
+    trace = folder / "trace"
+    watched = ("-e", "trace=connect,sendto,sendmsg,sendmmsg", "-e", "signal=none", "-s", "0")
+    subprocess.run(
+        [program("strace"), "-f", "-qq", *watched, "-o", str(trace), *command],
+        env={**os.environ, **env},
+        cwd=folder,
+        capture_output=True,
+        check=False,
+        timeout=300,
+    )
+    found = [match for line in trace.read_text("utf-8", "replace").splitlines() if (match := _ADDRESS.search(line))]
+    return {Spoken(match["family"], match["host"] or "", int(match["port"] or 0)) for match in found}
+
+
+def elsewhere(spoken: Iterable[Spoken]) -> list[Spoken]:
+    """Return those that are not this machine."""
+    inside = {"UNIX", "NETLINK", "UNSPEC"}
+    return sorted(one for one in spoken if one.family not in inside and not ip_address(one.host).is_loopback)
+
+
+def test_the_guard_sees_who_is_elsewhere(tmp_path: Path) -> None:
+    """Also a child of a child, and a datagram, which a name server would be asked with; nothing is sent here."""
+    code = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('192.0.2.1', 53))"
+    inner = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}])"
+    assert elsewhere(spoken_to(tmp_path, sys.executable, "-c", inner, env={})) == [Spoken("INET", "192.0.2.1", 53)]
+
+
+def test_a_whole_run_speaks_to_this_machine_alone(rig: Rig, ward: Ward, tmp_path: Path) -> None:
+    """Model and judge are asked, workers talk, the folder is written: every address is loopback, in any process."""
+    junit, run = tmp_path / "junit.xml", tmp_path / "run"
+    words = ward.words("-n", "2", "--run-dir", str(run), "--rootdir", str(rig.root), junit=junit)
+    paths = [str(rig.root / word) if word == "suites/" else word for word in words]
+    env = {**ward.env, "HF_ENDPOINT": "http://192.0.2.1", "HTTP_PROXY": "http://192.0.2.2:3128"}
+    # the proxy of the environment and the hub, were they asked, would be seen
+    spoken = spoken_to(tmp_path, sys.executable, "-m", "pytest", *paths, env={**env, "HTTPS_PROXY": env["HTTP_PROXY"]})
+    assert (run / "decision.json").exists()
+    ports = {one.port for one in spoken}
+    assert {URL(server.base_url).port for server in (ward.model, ward.judge)} <= ports
+    assert elsewhere(spoken) == []

@@ -43,6 +43,7 @@ class Ward:
         options = {
             "--endpoint": served.base_url,
             "--model": served.model,
+            "--model-revision": "1",
             "--judge": self.second.model,
             "--judge-endpoint": self.second.base_url,
             "--judge-revision": "1",
@@ -143,6 +144,50 @@ def test_a_clinician_finds_who_flipped(candidate: Outcome, in_use: Outcome) -> N
     assert said in " ".join(candidate.out.split())
     assert said in (candidate.folder / "report.html").read_text()
     assert Search().folder(candidate.folder) == {}
+
+
+def test_local_rates_stand_beside_public_ones(ward: Ward, in_use: Outcome) -> None:
+    """Those of another run of the same model, or of the same run; of another model, judge or protocol they do not."""
+    folder = ward.folder / "open"
+    folder.mkdir()
+    public = folder / "atlas.jsonl"
+    rows = [json.loads(line) | {"phi": False} for line in write_ward(folder).read_text().splitlines()]
+    public.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    shown = ward.gate("--data", str(public))
+    said = "Here and on public data"
+    assert said not in (shown.folder / "report.html").read_text()
+    beside = ward.gate("--public-run", str(shown.folder))
+    both = ward.gate("--data", str(public), "--data", str(ward.data))
+    for outcome in (beside, both):
+        assert said in (outcome.folder / "report.html").read_text()
+        assert "public reasoning hallucination rate: " in " ".join(outcome.out.split())
+        assert "- public: reasoning hallucination rate: " in (outcome.folder / "summary.md").read_text()
+        assert "patients or images" in " ".join(outcome.out.split())
+    assert beside.manifest["public_run"] == str(shown.folder)
+    assert Search().folder(beside.folder) == {}
+    with ScriptedServer(reply=echo, model="third") as third:
+        refused = [
+            ward.gate("--public-run", str(shown.folder), model=third),
+            ward.gate("--public-run", str(shown.folder), "--protocol", "prefill"),
+            ward.gate("--public-run", str(shown.folder), "--judge-revision", "2"),
+            ward.gate("--public-run", str(in_use.folder)),
+            ward.gate("--public-run", str(ward.folder)),
+            ward.gate("--public-run", str(shown.folder), "--data", str(public)),
+        ]
+    assert [outcome.status for outcome in refused] == [4] * 6
+    for outcome, why in zip(
+        refused,
+        (
+            "is not of the same model: ",
+            "is not of the same protocol: ",
+            "is not of the same revision of the judge: ",
+            "is of patients' data. Name a run on public data.",
+            "is not the folder of a finished run",
+            "has a meaning only beside patients' data",
+        ),
+        strict=True,
+    ):
+        assert why in outcome.err
 
 
 def test_studies_of_a_time_are_taken_without_a_word_of_when(ward: Ward) -> None:

@@ -44,10 +44,37 @@ class Ward:
         data: Path | None = None,
         endpoint: str | None = None,
         judge_endpoint: str | None = None,
+        policy: Path | None = None,
     ) -> "Seen":
         """Gate a model; say all that pytest can say."""
         junit = self.rig.folder().with_suffix(".xml")
         shutil.rmtree(self.rig.root / ".pytest_cache", ignore_errors=True)
+        words = self.words(
+            *rest, junit=junit, model=model, data=data, endpoint=endpoint, judge_endpoint=judge_endpoint, policy=policy
+        )
+        outcome = self.rig.run(*words, env={**self.env, "GITHUB_STEP_SUMMARY": str(junit.with_suffix(".md"))})
+        cache = self.rig.root / ".pytest_cache"
+        kept = junit.with_suffix(".cache")
+        if cache.exists():
+            shutil.copytree(cache, kept)
+        return Seen(outcome, junit, kept, junit.with_suffix(".md"))
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Return what the environment of a command says of the ward."""
+        return {SITE_KEY: str(self.folder / "site.key")}
+
+    def words(
+        self,
+        *rest: str,
+        junit: Path,
+        model: ScriptedServer | None = None,
+        data: Path | None = None,
+        endpoint: str | None = None,
+        judge_endpoint: str | None = None,
+        policy: Path | None = None,
+    ) -> tuple[str, ...]:
+        """Return the words of a command that gates a model."""
         served = model or self.model
         options = {
             "--endpoint": endpoint or served.base_url,
@@ -56,18 +83,12 @@ class Ward:
             "--judge-endpoint": judge_endpoint or self.judge.base_url,
             "--judge-revision": "1",
             "--data": str(data or self.folder / "ward.jsonl"),
-            "--thresholds": str(self.folder / "policy.yaml"),
+            "--thresholds": str(policy or self.folder / "policy.yaml"),
             "--junitxml": str(junit),
         }
         tests = () if rest and "test_" in rest[0] else ("suites/",)
         words = [word for pair in options.items() for word in pair]
-        env = {SITE_KEY: str(self.folder / "site.key"), "GITHUB_STEP_SUMMARY": str(junit.with_suffix(".md"))}
-        outcome = self.rig.run(*tests, *rest, *words, "-rA", "-vv", "--showlocals", env=env)
-        cache = self.rig.root / ".pytest_cache"
-        kept = junit.with_suffix(".cache")
-        if cache.exists():
-            shutil.copytree(cache, kept)
-        return Seen(outcome, junit, kept, junit.with_suffix(".md"))
+        return (*tests, *rest, *words, "-rA", "-vv", "--showlocals")
 
 
 @dataclass(frozen=True)

@@ -191,8 +191,10 @@ def test_the_report_has_a_row_for_each_gate() -> None:
     """With what is to be shown, under which condition it can be, and on how many patients."""
     found = capability([spec(max=0.30)], ward(), alpha=0.05, baseline=False)
     table = capability_table(found)
-    ((gate, wanted, can_be, patients, instances),) = [row.cells for row in table.rows]
-    assert (gate, wanted, patients, instances) == ("visual_hallucination_rate[mean]", "at most 30 %", "84", "212")
+    ((gate, wanted, can_be, patients),) = [row.cells for row in table.rows]
+    assert (gate, wanted, patients) == ("Visual hallucination rate", "at most 30 %", "84")
+    scoped = capability([spec(max=0.30, id="x[ward]", scope="ward")], ward(), alpha=0.05, baseline=False)
+    assert capability_table(scoped).rows[0].cells[0] == "Visual hallucination rate: ward"
     assert can_be.startswith("if the truth is ")
     few = capability([spec(max=0.30)], ward([2] * 30), alpha=0.05, baseline=False)
     assert any("fewer than 50 patients" in note for note in capability_table(few).notes)

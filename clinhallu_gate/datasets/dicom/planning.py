@@ -27,6 +27,7 @@ class Plan:
     """What is to be drawn for a row."""
 
     row: Row
+    """With the day of its (latest) study."""
     entries: tuple[Entry, ...]
     headers: tuple[Header, ...]
     """Of all files that the row speaks of, drawn or not."""
@@ -81,7 +82,9 @@ class Reader:
         if lines:
             raise Unfit(*lines)
         patient_of(headers)
-        return Plan(row, self._chosen(row, found), tuple(headers))
+        days = [header.day for header in headers if header.day is not None]
+        dated = row.model_copy(update={"study_date": row.study_date or max(days, default=None)})
+        return Plan(dated, self._chosen(row, found), tuple(headers))
 
     def _ordered(self, name: str, series: str | None) -> list[Header]:
         files = self._files(name)

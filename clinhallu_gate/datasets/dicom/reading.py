@@ -72,11 +72,20 @@ def _read(path: Path, file: BinaryIO) -> Dataset:
         meta = read_file_meta_info(path)
         if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
             return _inflated(file, meta)
-    header = dcmread(path, defer_size=_DEFERRED, force=bare)
-    if bare and "SOPClassUID" not in header:
-        raise NotDrawable("is not a DICOM file")
+    header = _bare(path) if bare else dcmread(path, defer_size=_DEFERRED)
     _complete(header)
     return header
+
+
+def _bare(path: Path) -> FileDataset:
+    """Read a file without preamble, which may be anything that begins with the same two bytes."""
+    try:
+        header = dcmread(path, defer_size=_DEFERRED, force=True)
+        if "SOPClassUID" in header:
+            return header
+    except Exception:  # noqa: BLE001, S110 - what cannot be read as DICOM is none
+        pass
+    raise NotDrawable("is not a DICOM file")
 
 
 def _inflated(file: BinaryIO, meta: FileMetaDataset) -> Dataset:

@@ -1,6 +1,7 @@
 """From rows that name DICOM to rows with drawn images, with facts of the study and the patient of the headers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from pydicom.uid import UID
@@ -19,13 +20,13 @@ from clinhallu_gate.datasets.entries import Kind
 from clinhallu_gate.datasets.intake import Intakes
 from clinhallu_gate.datasets.problems import shown
 from clinhallu_gate.datasets.row import Row
-from clinhallu_gate.datasets.study import Headers, Study
+from clinhallu_gate.datasets.study import Headers, Study, Wanted
 
 
 def read_rows(
-    root: Path, rows: Mapping[str, Row], kinds: Mapping[str, Kind], intakes: Intakes, *, most: int
+    root: Path, rows: Mapping[str, Row], kinds: Mapping[str, Kind], intakes: Intakes, *, most: int, wanted: Wanted
 ) -> Headers:
-    """Read and draw what ``rows`` name of DICOM.
+    """Read what ``rows`` name of DICOM, and draw it.
 
     Args:
         root: Folder of the manifest.
@@ -33,65 +34,80 @@ def read_rows(
         kinds: What the names in rows lead to, where that is DICOM.
         intakes: Where drawn images are kept.
         most: Images that the model takes at once.
+        wanted: Tells rows that are taken, and so are drawn.
     """
     reader = Reader(root.resolve(), kinds, most)
-    plans: dict[str, Plan] = {}
-    studies: dict[str, Study | Unfit] = {}
     with quiet():
-        for identity, row in rows.items():
-            if any(name in kinds for name in row.images):
-                try:
-                    plans[identity] = reader.plan(row)
-                except Unfit as unfit:
-                    studies[identity] = unfit
-        private = {want for plan in plans.values() if plan.row.phi for want in plan.wants}
-        shared = {want for plan in plans.values() for want in plan.wants} - private
-        taken = {**take(shared, intakes, phi=False), **take(private, intakes, phi=True)}
-    for identity, plan in plans.items():
-        try:
-            studies[identity] = _study(identity, plan, taken, reader.root)
-        except Unfit as unfit:
-            studies[identity] = unfit
+        studies: dict[str, Study | Unfit] = {}
+        drawn: dict[str, Plan] = {}
+        for identity, found in _plans(reader, rows):
+            if isinstance(found, Unfit):
+                studies[identity] = found
+            elif wanted(identity, found.row):
+                drawn[identity] = found
+            else:
+                studies[identity] = Study(found.row)
+        taken = _taken(drawn.values(), intakes)
+    studies |= {identity: _study(identity, plan, taken, reader.root) for identity, plan in drawn.items()}
     read = [header for header in reader.known.values() if isinstance(header, Header)]
     return Headers(
         files=tuple(reader.known),
         identifiers=_identifiers(read) if any(row.phi for row in rows.values()) else frozenset(),
-        notes=tuple(notes_on((plan.row, plan.headers) for plan in plans.values())),
+        notes=tuple(notes_on((plan.row, plan.headers) for plan in drawn.values())),
         studies=studies,
     )
+
+
+def _plans(reader: Reader, rows: Mapping[str, Row]) -> Iterator[tuple[str, Plan | Unfit]]:
+    for identity, row in rows.items():
+        if any(name in reader.kinds for name in row.images):
+            try:
+                yield identity, reader.plan(row)
+            except Unfit as unfit:
+                yield identity, unfit
+
+
+def _taken(plans: Iterable[Plan], intakes: Intakes) -> dict[Want, Taken | str]:
+    """Draw everything once; what any patient's row shows goes where patients' images go."""
+    private: set[Want] = set()
+    every: set[Want] = set()
+    for plan in plans:
+        every.update(plan.wants)
+        private.update(plan.wants if plan.row.phi else ())
+    return {**take(every - private, intakes, phi=False), **take(private, intakes, phi=True)}
 
 
 def _identifiers(headers: Sequence[Header]) -> frozenset[Identifier]:
     return frozenset().union(*(header.identifiers for header in headers))
 
 
-def _study(identity: str, plan: Plan, taken: Mapping[Want, Taken | str], root: Path) -> Study:
-    """Put what was drawn in the place of the entries. Raises ``Unfit`` for what could not be drawn."""
+def _study(identity: str, plan: Plan, taken: Mapping[Want, Taken | str], root: Path) -> Study | Unfit:
+    """Put what was drawn in the place of the entries, or say what could not be drawn."""
+    row, facts = plan.row, [header.facts for header in plan.headers]
+    names = tuple(name for entry in plan.entries for name in _names(entry, plan))
     lines = [*_undrawn(plan, taken)]
     if lines:
-        raise Unfit(*lines)
-    row, found = plan.row, {want: kept for want in plan.wants if isinstance(kept := taken[want], Taken)}
-    names = [name for entry in plan.entries for name in _names(entry, plan)]
-    facts = [header.facts for header in plan.headers]
-    days = [header.day for header in plan.headers if header.day is not None]
-    told = {
-        "images": tuple(names),
-        "tags": tags_of(row, facts),
-        "stratum": stratum_of(row, facts),
-        "study_date": row.study_date or max(days, default=None),
-    }
+        return Unfit(*lines)
+    try:
+        told = {"images": names, "tags": tags_of(row, facts), "stratum": stratum_of(row, facts)}
+    except Unfit as unfit:
+        return unfit
+    found = {want: kept for want in plan.wants if isinstance(kept := taken[want], Taken)}
     return Study(
         row=row.model_copy(update=told),
         images={want.name: kept.image for want, kept in found.items()},
-        content=(
-            *sorted(header.sop for header in plan.headers),
-            *map(str, row.frames),
-            row.window or "",
-        ),
         shared=shared_by(plan.headers),
         drawn=tuple(_drawn(identity, shot, found[plan.want(shot)], root) for shot in plan.shots),
         blank=frozenset(kept.image.sha256 for kept in found.values() if kept.blank),
+        source=_source(plan),
     )
+
+
+def _source(plan: Plan) -> str:
+    """Return the digest of a row's SOP instances in their order, and of the frames and the window that it names."""
+    told = [f"{header.sop or header.path.name} {header.frames}" for header in plan.headers]
+    asked = [*map(str, plan.row.frames or ()), f"window {plan.row.window or ''}"]
+    return sha256("\n".join([*told, *asked]).encode()).hexdigest()
 
 
 def _undrawn(plan: Plan, taken: Mapping[Want, Taken | str]) -> Iterator[str]:

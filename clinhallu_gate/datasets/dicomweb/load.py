@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from clinhallu_gate.datasets.assemble import Part
+from clinhallu_gate.datasets.assemble import Choosing, Part
 from clinhallu_gate.datasets.check import UID_FIELDS, Unfit, manifest_row
 from clinhallu_gate.datasets.dataset import DataOptions
 from clinhallu_gate.datasets.dicomweb.archive import Archive
@@ -16,7 +16,7 @@ from clinhallu_gate.datasets.dicomweb.session import ArchiveSession, Limits
 from clinhallu_gate.datasets.dicomweb.spec import DicomwebSpec
 from clinhallu_gate.datasets.dicomweb.uids import Wanted
 from clinhallu_gate.datasets.intake import Intakes
-from clinhallu_gate.datasets.manifest import load_manifest, read_manifest
+from clinhallu_gate.datasets.manifest import load_manifest, name_of, read_manifest
 from clinhallu_gate.datasets.reading import RawRow
 from clinhallu_gate.egress import demand_allowed
 from clinhallu_gate.errors import BadInput
@@ -27,7 +27,7 @@ _PENDING: Final = "pending"
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A row, and what it asks for; None if the row is at fault, as the assembly of the data set will find, too."""
+    """A row, and what it asks for; None if it is at fault or not taken, as its assembly will find, too."""
 
     raw: RawRow
     wanted: Wanted | None
@@ -46,7 +46,8 @@ def load_dicomweb(
         raise BadInput("--data: studies of a DICOMweb server are kept in a private cache, and none was named.")
     archive = Archive(options.private_cache)
     archive.make()
-    asked = [_asked(raw) for raw in read_manifest(manifest)]
+    name, choosing = name_of(manifest), Choosing(options.period, options.frozen)
+    asked = [_asked(raw, name, choosing) for raw in read_manifest(manifest)]
     wanted = [each.wanted for each in asked if each.wanted is not None]
     try:
         with ArchiveSession(limits or Limits(), threads=THREADS) as session:
@@ -58,8 +59,8 @@ def load_dicomweb(
     return replace(part, dataset=replace(part.dataset, sources={**part.dataset.sources, "dicomweb": spec.url}))
 
 
-def _asked(raw: RawRow) -> _Asked:
-    """Look at what a row asks for."""
+def _asked(raw: RawRow, name: str, choosing: Choosing) -> _Asked:
+    """Look at what a row asks for; nothing is fetched for one that is not taken."""
     if raw.trouble:
         return _Asked(raw, None)
     if raw.content.get("images") is not None:
@@ -68,7 +69,9 @@ def _asked(raw: RawRow) -> _Asked:
         return _Asked(replace(raw, trouble=f"study_uid: is missing. Valid: {', '.join(UID_FIELDS)}"), None)
     pending = replace(raw, content={**raw.content, "images": [_PENDING]})
     try:
-        return _Asked(raw, Wanted.of(manifest_row(pending.content)))
+        row = manifest_row(pending.content)
+        left_out = choosing.leaves_out(f"{name}/{row.identity}", row.study_date)
+        return _Asked(pending, None) if left_out else _Asked(raw, Wanted.of(row))
     except Unfit:
         return _Asked(pending, None)
 

@@ -7,17 +7,21 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from data_files import ROW, manifest, only, pixels, png, troubles
+from dicom_files import image as image_of
+from dicom_files import written
 from dicom_studies import ASKED, save, uid
 from pydicom.dataset import Dataset as Elements
 from pydicom.uid import BasicTextSRStorage
 
-from clinhallu_gate.datasets.dataset import Dataset, Identifier
+from clinhallu_gate.datasets.dataset import Dataset, Identifier, Selected
 from clinhallu_gate.datasets.load import DataOptions, load_data
 from clinhallu_gate.datasets.period import Period
+from clinhallu_gate.datasets.phantom.generate import phantom_instances
 
 FACTS = ("modality:ct", "body_part:chest", "manufacturer:ge", "age:60-69", "sex:f")
 PATIENTS = {key: value for key, value in ASKED.items() if key != "phi"}
@@ -327,6 +331,40 @@ def test_a_study_has_its_day_from_its_header(tmp_path: Path, options: DataOption
     dataset = _load(tmp_path, since, *rows)
     assert [instance.id for instance in dataset.instances] == ["2", "3"]
     assert [image.instance for image in dataset.drawn] == ["2", "2", "3"]
+    assert dataset.selected == Selected(rows=3, outside=1)
+    assert len([*(tmp_path / "cache" / "images").rglob("*.png")]) == 2
+    later = replace(options, cache=tmp_path / "later", period=Period(date(2024, 6, 30), date(2024, 6, 30)))
+    _load(tmp_path, later, *rows[:1], {**rows[1], "images": ["new.dcm"]})
+    assert len([*(tmp_path / "later" / "images").rglob("*.png")]) == 1
     assert _troubles(tmp_path, since, {**ASKED, "images": ["none.dcm"]}) == [
         "1: study_date: is missing, which --since and --until need"
     ]
+
+
+def test_phantoms_are_the_same_as_dicom(tmp_path: Path, options: DataOptions) -> None:
+    """Without loss every pixel that a model sees is the PNG's, and so are strata and clusters: gates decide alike."""
+    phantoms = phantom_instances(studies=1)
+    rows: dict[str, list[dict[str, Any]]] = {"png": [], "dcm": []}
+    for phantom in phantoms:
+        said = {
+            "id": phantom.id,
+            "stratum": phantom.stratum,
+            "question": phantom.question,
+            "answer": phantom.answer,
+            "question_type": str(phantom.question_type),
+            "options": list(phantom.options),
+            "phi": False,
+        } | ({"answer_letter": phantom.answer_letter} if phantom.answer_letter else {})
+        names = [image.sha256 for image in phantom.images]
+        for image in phantom.images:
+            (tmp_path / f"{image.sha256}.png").write_bytes(image.read())
+            grey = np.asarray(pixels(image))
+            as_dicom = image_of(grey, SOPInstanceUID=uid(image.sha256), PatientID=phantom.cluster)
+            written(as_dicom, tmp_path / f"{image.sha256}.dcm")
+        rows["png"].append({**said, "images": [f"{name}.png" for name in names], "patient_id": phantom.cluster})
+        rows["dcm"].append({**said, "images": [f"{name}.dcm" for name in names]})
+    png_, dcm = (_load(tmp_path, options, *each).instances for each in rows.values())
+    for one, other in zip(png_, dcm, strict=True):
+        assert (one.id, one.stratum, one.cluster) == (other.id, other.stratum, other.cluster)
+        for left, right in zip(one.images, other.images, strict=True):
+            assert np.array_equal(np.asarray(pixels(left)), np.asarray(pixels(right)))

@@ -1,5 +1,6 @@
 """From ``--data dicomweb+http://...#manifest``: addresses and rows that cannot be used, each with its one line."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ from data_files import CHOICE, ROW
 from hostile import Sent, TwistedArchive
 
 from clinhallu_gate._scripted.phantom_dicom import uid_rows, write_manifest
+from clinhallu_gate.datasets.dataset import Selected
 from clinhallu_gate.datasets.dicomweb.spec import DicomwebSpec, dicomweb_spec
 from clinhallu_gate.datasets.load import BadRows, DataOptions, load_data
+from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.errors import BadInput
 
 UIDS = {"study_uid": "1.2.3", "series_uid": "1.2.4"}
@@ -120,6 +123,19 @@ def test_of_patients_no_uid_is_told(archive: TwistedArchive, tmp_path: Path, opt
     assert "777" not in told
     assert "888" not in told
     assert "(not shown) is no DICOM UID" in told
+
+
+def test_what_is_not_taken_is_not_fetched(archive: TwistedArchive, tmp_path: Path, options: DataOptions) -> None:
+    """Of days that nobody asks about no study is looked for; such a row is counted."""
+    one, *others = uid_rows(archive.studies)
+    two = next(row for row in others if row["study_uid"] != one["study_uid"])
+    rows = [{**one, "study_date": "2026-01-31"}, {**two, "study_date": "2026-02-01"}]
+    period = Period.read("2026-02-01", None)
+    (dataset,) = load_data([_spec(archive, tmp_path, *rows)], replace(options, period=period))
+    assert dataset.selected == Selected(rows=2, outside=1)
+    assert len(dataset.instances) == 1
+    assert archive.asked
+    assert not [asked for asked in archive.asked if one["study_uid"] in asked.path]
 
 
 def test_a_dead_server_is_one_line(archive: TwistedArchive, tmp_path: Path, options: DataOptions) -> None:

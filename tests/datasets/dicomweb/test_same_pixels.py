@@ -1,6 +1,7 @@
 """The same phantoms from a server, from DICOM files and from PNG files: the same bytes are sent to a model."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,10 @@ from clinhallu_gate._scripted.phantom_dicom import (
     write_manifest,
     write_pngs,
 )
+from clinhallu_gate.datasets.frozen import read_frozen
 from clinhallu_gate.datasets.load import DataOptions, Dataset, load_data
+from clinhallu_gate.pipeline.freezing import freeze
+from clinhallu_gate.pseudonym import site_key
 from clinhallu_gate.records import Instance
 
 
@@ -89,3 +93,15 @@ def test_rows_of_no_patient_may_say_so(
     shared = str(options.cache)
     assert all(str(image.path).startswith(shared) for instance in dataset.instances for image in instance.images)
     assert not list(Path(shared).rglob("*.dcm"))
+
+
+def test_what_was_frozen_from_a_server_is_what_a_run_takes(
+    clinic: Orthanc, studies: tuple[PhantomStudy, ...], tmp_path: Path, options: DataOptions
+) -> None:
+    """The list knows the instances again, and what was fetched for it is not fetched again."""
+    manifest = write_manifest(tmp_path / "pacs" / "phantoms.jsonl", uid_rows(studies[:4]))
+    freeze([clinic.spec(manifest)], tmp_path / "list.json", private_cache=options.private_cache)
+    later = write_manifest(manifest, [*uid_rows(studies[:4]), *uid_rows(studies[20:21])])
+    frozen = read_frozen(tmp_path / "list.json", site_key)
+    (dataset,) = load_data([clinic.spec(later)], replace(options, frozen=frozen))
+    assert len(dataset.instances) == 3 * 4

@@ -1,0 +1,134 @@
+"""What is known of patients is searched in all that may be shared; a hit leaves no decision and shows no value."""
+
+import json
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from canaries import PATIENTS
+from gate_run import GATES, Rig
+from ward import Seen, Ward, opened
+
+from clinhallu_gate.cli import main
+from clinhallu_gate.private import private_folder
+
+OWN = '''
+"""A test of a user's own that shows a text where it fails."""
+
+import pytest
+
+
+@pytest.mark.instances
+def test_own(instance):
+    assert instance.question == ""
+'''
+RECORD = PATIENTS[0].mrn
+
+
+def rewritten(ward: Ward, name: str, **changes: object) -> Path:
+    """Write the ward's rows with the record number as the patient's id, named in each question, and ``changes``."""
+    file = ward.folder / name
+    rows = [json.loads(line) for line in (ward.folder / "ward.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["patient_id"] = row["patient_id"].split()[0]
+        row["question"] = f"What is seen in {row['patient_id']}?"
+        row.update(changes)
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return file
+
+
+@pytest.fixture(scope="module")
+def ward(rig: Rig) -> Iterator[Ward]:
+    """Patients under a policy that names one of them in a comment."""
+    with opened(rig, "ward-known") as ward:
+        policy = ward.folder / "policy.yaml"
+        policy.write_text(f"# agreed upon for {RECORD}\n{policy.read_text()}")
+        yield ward
+
+
+@pytest.fixture(scope="module")
+def clean(ward: Ward) -> Seen:
+    """A run that tells nothing."""
+    return ward.gate(*GATES, "-n", "0", data=rewritten(ward, "plain.jsonl"))
+
+
+def shown_values(seen: Seen) -> list[str]:
+    """Return the lines of the terminal about the scan that hold a value."""
+    lines = [line for line in seen.outcome.out.splitlines() if "known-value scan" in line]
+    assert lines
+    return [line for line in lines for patient in PATIENTS for word in patient.spellings if word in line]
+
+
+def test_a_run_without_a_hit_says_what_was_searched(clean: Seen) -> None:
+    """24 ids of rows, and 6 of patients in two forms, in every file of the folder; for the site alone they are kept."""
+    assert clean.outcome.status == 1
+    found = clean.outcome.manifest["known_values"]
+    assert (found["values"], found["hits"]) == (36, [])
+    assert found["files"] >= 5
+    assert "known-value scan of all that may be shared: 36 values of patients" in " ".join(clean.outcome.out.split())
+    kept = private_folder(clean.outcome.folder) / "identifiers.csv"
+    assert f"id,{RECORD}\n" in kept.read_text()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_evidence_that_names_a_patient_is_not_packed(clean: Seen, capsys: pytest.CaptureFixture[str]) -> None:
+    """The policy does, in a comment: the file is named, and no archive is left."""
+    assert main(["evidence", str(clean.outcome.folder)]) == 4
+    said = capsys.readouterr().err
+    assert "known-value scan: thresholds/policy.yaml holds a patient's id: it is not packed." in said
+    assert RECORD not in said
+    assert not (clean.outcome.folder / "evidence.zip").exists()
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_test_that_shows_a_text_takes_the_decision_back(rig: Rig, ward: Ward, workers: str) -> None:
+    """Terminal and test report hold it, with workers too: 11, no decision, and the place is named without the value."""
+    own = rig.root / "suites" / "test_shows.py"
+    own.write_text(OWN)
+    try:
+        seen = ward.gate("suites/test_shows.py", *GATES, "-n", workers, data=rewritten(ward, "plain.jsonl"))
+    finally:
+        own.unlink()
+    assert seen.outcome.status == 11
+    assert (seen.outcome.decision["decision"], seen.outcome.decision["exit_status"]) == (None, 11)
+    assert {gate["decision"] for gate in seen.outcome.decision["gates"]} == {None}
+    hits = {hit["file"] for hit in seen.outcome.manifest["known_values"]["hits"]}
+    assert hits == {seen.junit.name, "the terminal"}
+    assert f"{seen.junit.name} holds a patient's id; the terminal holds a patient's id" in " ".join(
+        seen.outcome.out.split()
+    )
+    assert shown_values(seen) == []
+    assert RECORD not in (seen.outcome.folder / "report.html").read_text()
+
+
+def test_a_group_named_after_a_patient_ends_the_run(ward: Ward, capsys: pytest.CaptureFixture[str]) -> None:
+    """What five patients bear is shown, so their ward must not be called as one of them: nothing else is found."""
+    data = rewritten(ward, "group.jsonl", stratum=f"ward of {RECORD}")
+    seen = ward.gate(*GATES, "-n", "0", data=data)
+    assert seen.outcome.status == 11
+    assert seen.outcome.decision["decision"] is None
+    assert {"report.html", "results.parquet"} <= {hit["file"] for hit in seen.outcome.manifest["known_values"]["hits"]}
+    assert shown_values(seen) == []
+    assert main(["evidence", str(seen.outcome.folder)]) == 4
+    assert "it is not packed" in capsys.readouterr().err
+
+
+def test_a_full_report_is_searched_where_it_may_be_shared(ward: Ward) -> None:
+    """Report and results show the texts, as was asked for, and say so; all else holds nobody."""
+    seen = ward.gate(*GATES, "--report-detail", "full", "-n", "0", data=rewritten(ward, "plain.jsonl"))
+    assert seen.outcome.status == 1
+    assert RECORD in (seen.outcome.folder / "report.html").read_text()
+    assert seen.outcome.manifest["known_values"]["hits"] == []
+
+
+def test_a_folder_that_was_handed_on_is_packed_by_its_own_scan(ward: Ward, tmp_path: Path) -> None:
+    """Without the private folder nobody knows the values; what the run's own search said stands in the manifest."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text((ward.folder / "policy.yaml").read_text().partition("\n")[2])
+    seen = ward.gate(*GATES, "-n", "0", policy=policy, data=rewritten(ward, "plain.jsonl"))
+    shutil.copytree(seen.outcome.folder, tmp_path / "handed-on")
+    assert main(["evidence", str(seen.outcome.folder)]) == 0
+    assert main(["evidence", str(tmp_path / "handed-on"), "--thresholds", str(policy)]) == 0
+    assert main(["verify", str(tmp_path / "handed-on" / "evidence.zip")]) == 0
