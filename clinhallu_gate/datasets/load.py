@@ -16,10 +16,10 @@ from clinhallu_gate.datasets.frozen import (
     FrozenData,
     demand_same_groups,
     demand_same_sets,
-    fingerprint,
     frozen_set,
     held,
 )
+from clinhallu_gate.datasets.frozen_list import fingerprint
 from clinhallu_gate.datasets.intake import Intake, Intakes
 from clinhallu_gate.datasets.manifest import load_manifest, manifest_at
 from clinhallu_gate.datasets.patients import protect

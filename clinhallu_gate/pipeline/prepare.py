@@ -18,7 +18,7 @@ from clinhallu_gate.config.thresholds import (
     named_groups,
 )
 from clinhallu_gate.datasets.dataset import MAX_IMAGES
-from clinhallu_gate.datasets.frozen import Frozen, read_frozen
+from clinhallu_gate.datasets.frozen_list import Frozen, read_frozen
 from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data, nothing
 from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.deidentification.findings import Depth, Preflight
