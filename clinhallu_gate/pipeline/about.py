@@ -1,6 +1,6 @@
 """Who made what a run is about: the model, the judge, and whoever wrote the gold."""
 
-from clinhallu_gate.pipeline.prepare import Prepared
+from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.tree.evidence import About, about_tree
 
 

@@ -16,7 +16,7 @@ from clinhallu_gate.pipeline.known import known_of, scan_folder
 from clinhallu_gate.pipeline.manifest import Manifest, machine, manifest_of, versions
 from clinhallu_gate.pipeline.notes import notes_of, searches_of
 from clinhallu_gate.pipeline.placing import placement_of
-from clinhallu_gate.pipeline.prepare import Prepared
+from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.pipeline.run import FAILURE_FILE, Run, utc_now
 from clinhallu_gate.pipeline.verdict_table import RESULTS_FILE, write_results
 from clinhallu_gate.private import for_owner_alone, make_private, private_folder

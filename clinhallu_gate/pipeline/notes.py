@@ -11,7 +11,7 @@ from clinhallu_gate.pipeline.about import about_of
 from clinhallu_gate.pipeline.asked import Asked
 from clinhallu_gate.pipeline.flips import FLIPS_FILE, count_flips, has_flips
 from clinhallu_gate.pipeline.gold_use import notes_on_gold
-from clinhallu_gate.pipeline.prepare import Prepared
+from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.pipeline.run import Run
 from clinhallu_gate.report.figures import plural
 from clinhallu_gate.report.gold import ungated

@@ -23,7 +23,7 @@ from clinhallu_gate.pipeline.asked import Asked
 from clinhallu_gate.pipeline.baseline import baseline_texts
 from clinhallu_gate.pipeline.hosts import Hosts, Listeners
 from clinhallu_gate.pipeline.plan import Plan
-from clinhallu_gate.pipeline.prepare import Prepared
+from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.pipeline.stopping import Stopping, asked_of
 from clinhallu_gate.planning.certify import Capability, capability
 from clinhallu_gate.records import Reading
