@@ -69,14 +69,11 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_draft(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("manifest", metavar="MANIFEST", help="manifest whose rows have reports, or a folder with one")
+    _add_source(parser)
     who = parser.add_argument_group("who is asked: a model of this site")
     who.add_argument("--model", metavar="NAME|PATH", help="registry name, hub id or checkpoint folder; hosted on vLLM")
     who.add_argument("--endpoint", metavar="URL", action="append", default=[], help="a server that already runs")
     who.add_argument("--model-revision", metavar="REV", help="what an endpoint serves")
-    who.add_argument(
-        "--allow-host", metavar="HOST", action="append", default=[], help="a host beside this machine that may be asked"
-    )
     who.add_argument("--concurrency", metavar="N", type=int, help="most calls in flight per server")
     who.add_argument(
         "--call-timeout", metavar="S", type=_seconds, default=600.0, help="longest wait for a reply (600 s)"
@@ -87,8 +84,23 @@ def _add_draft(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_draft_gold)
 
 
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    """Declare whose gold it is about."""
+    parser.add_argument(
+        "manifest",
+        metavar="MANIFEST",
+        help="the manifest, a folder with one, or dicomweb+http://SERVER#MANIFEST, as --data takes them",
+    )
+    parser.add_argument(
+        "--allow-host", metavar="HOST", action="append", default=[], help="a host beside this machine that may be asked"
+    )
+    parser.add_argument(
+        "--private-cache", type=Path, metavar="DIR", help="where drawn images and fetched studies lie (with the drafts)"
+    )
+
+
 def _add_sign(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("manifest", metavar="MANIFEST", help="the manifest, or a folder with one")
+    _add_source(parser)
     parser.add_argument("reviewed", type=Path, metavar="REVIEWED", help="the JSON or CSV that the review sheet saved")
     parser.add_argument("--reviewer", required=True, metavar="NAME", help="who stands for it")
     parser.add_argument("--out", type=Path, metavar="FILE", help="file to append to; default beside the manifest")
@@ -351,10 +363,10 @@ def _sample_for_review(arguments: argparse.Namespace) -> str:
 
 
 def _sign_gold(arguments: argparse.Namespace) -> str:
-    from clinhallu_gate.gold.signing import sign_gold  # noqa: PLC0415 - as above
+    from clinhallu_gate.gold.signing import SignOptions, sign_gold  # noqa: PLC0415 - as above
 
-    signed = sign_gold(arguments.manifest, arguments.reviewed, reviewer=arguments.reviewer, out=arguments.out)
-    return signed.line
+    options = SignOptions(arguments.out, arguments.private_cache, tuple(arguments.allow_host))
+    return sign_gold(arguments.manifest, arguments.reviewed, reviewer=arguments.reviewer, options=options).line
 
 
 def _verify(arguments: argparse.Namespace) -> str:

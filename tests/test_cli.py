@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clinhallu_gate.cli import main
-from clinhallu_gate.pipeline.folder import write_results
+from clinhallu_gate.pipeline.verdict_table import write_results
 from clinhallu_gate.records import Judged, Reading
 from clinhallu_gate.results import Results
 from clinhallu_gate.testing import an_instance

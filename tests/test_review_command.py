@@ -13,8 +13,8 @@ from clinhallu_gate.gate import Release
 from clinhallu_gate.judge.agreement import agreement
 from clinhallu_gate.judge.labels import LabelFile, load_label_file
 from clinhallu_gate.judge.review import ReviewSample, review_samples, review_seed
-from clinhallu_gate.pipeline.folder import write_results
 from clinhallu_gate.pipeline.reviewing import COLUMNS, write_sheet
+from clinhallu_gate.pipeline.verdict_table import write_results
 from clinhallu_gate.records import Failed, Judged, Reading
 from clinhallu_gate.report import DatasetDigest, FileDigest, NamedDigest
 from clinhallu_gate.report.decision import build

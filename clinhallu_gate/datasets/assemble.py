@@ -8,7 +8,7 @@ from typing import Any, Final
 from clinhallu_gate.datasets.check import Unfit, options_of
 from clinhallu_gate.datasets.clusters import components
 from clinhallu_gate.datasets.dataset import Dataset, Selected, content_digest
-from clinhallu_gate.datasets.frozen import Frozen
+from clinhallu_gate.datasets.frozen_list import Frozen
 from clinhallu_gate.datasets.intake import Intakes, Pictures, Refused
 from clinhallu_gate.datasets.period import Period, said_day
 from clinhallu_gate.datasets.problems import Problem, shown, told

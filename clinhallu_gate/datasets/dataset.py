@@ -4,15 +4,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
+from clinhallu_gate.datasets.frozen_list import Frozen
 from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.datasets.problems import Problem
 from clinhallu_gate.datasets.signed import Laid
 from clinhallu_gate.records import Instance
-
-if TYPE_CHECKING:
-    from clinhallu_gate.datasets.frozen import Frozen
 
 #: Images of an instance where nothing is known of the model: as many as MedFrameQA's questions have at most.
 MAX_IMAGES: Final = 5
@@ -39,7 +37,7 @@ class DataOptions:
 
     period: Period | None = None
     """Only studies of these days are taken from manifests."""
-    frozen: "Frozen | None" = None
+    frozen: Frozen | None = None
     """Only the instances of this list are taken."""
     allow_hosts: tuple[str, ...] = ()
     """Hosts other than this machine that may be asked for data of patients."""

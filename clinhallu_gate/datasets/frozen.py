@@ -6,48 +6,18 @@ A later run with the list takes exactly these, so that it is about the same pati
 import hashlib
 import hmac
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from pathlib import Path
-from typing import Final, Literal
-
-from pydantic import ValidationError
+from typing import Final
 
 from clinhallu_gate.datasets.dataset import Dataset, Selected, content_digest
+from clinhallu_gate.datasets.frozen_list import Frozen, FrozenSet
 from clinhallu_gate.datasets.problems import LISTED
 from clinhallu_gate.errors import BadInput
-from clinhallu_gate.pseudonym import SITE_KEY, pseudonym
-from clinhallu_gate.records import Instance, Record
+from clinhallu_gate.records import Instance
 
-KIND: Final = "clinhallu-gate frozen list"
-_FINGERPRINT: Final = "fingerprint of the site's key"
 _DIGITS: Final = 32
 """Of an instance's digest: 128 bits."""
-
-
-class FrozenSet(Record):
-    """The instances of one data set."""
-
-    name: str
-    sha256: str
-    """Of the data set as a run has it that takes just these."""
-    instances: Mapping[str, str]
-    """Digest of the content under the site's key, by id; of patients both tell nothing without that key."""
-
-
-class FrozenFile(Record):
-    """What the file says."""
-
-    schema_version: Literal[1] = 1
-    what: Literal["clinhallu-gate frozen list"] = KIND
-    site_key: str | None
-    """Fingerprint of the key; None of data without patients."""
-    since: date | None = None
-    until: date | None = None
-    """The studies that it was made of, as options said; they are not those of single rows."""
-    datasets: tuple[FrozenSet, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,75 +30,11 @@ class FrozenData:
     """Clusters."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Frozen:
-    """A list with the key that it was made under."""
-
-    file: str
-    sha256: str
-    key: bytes
-    """Empty of data without patients."""
-    digests: Mapping[str, Mapping[str, str]]
-    """By data set and id."""
-    sums: Mapping[str, str]
-    """Digest of each data set."""
-
-    def name_of(self, uid: str) -> str | None:
-        """Return what an instance is called on the list; None if it is not there."""
-        dataset, _, plain = uid.partition("/")
-        listed = self.digests.get(dataset, {})
-        return next((name for name in (pseudonym(uid, self.key), plain) if name in listed), None)
-
-
-def fingerprint(key: bytes) -> str:
-    """Return what tells keys apart and tells nothing of them."""
-    return pseudonym(_FINGERPRINT, key)
-
-
 def frozen_set(protected: Dataset, before: Dataset, key: bytes) -> FrozenSet:
     """Return what a data set is frozen as; ``before`` holds the same instances under their own names."""
     pairs = zip(protected.instances, before.instances, strict=True)
     digests = {now.id: _digest(was, key) for now, was in pairs}
     return FrozenSet(name=protected.name, sha256=protected.sha256, instances=digests)
-
-
-def write_frozen(path: Path, content: FrozenFile) -> None:
-    """Write a new file that its owner alone may read. Raises ``BadInput`` if there is one, or it cannot be written."""
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-            out.write(content.model_dump_json(indent=1) + "\n")
-    except FileExistsError:
-        raise BadInput(f"--out: {path} is there already; name another file.") from None
-    except OSError as error:
-        raise BadInput(f"--out: {path} cannot be written: {error.strerror or error}.") from None
-
-
-def read_frozen(path: Path, key: Callable[[], bytes]) -> Frozen:
-    """Return a frozen list. Raises ``BadInput`` for a file that is none, and for one of another site's key."""
-    try:
-        data = path.read_bytes()
-        content = FrozenFile.model_validate_json(data)
-    except OSError as error:
-        raise BadInput(f"--frozen: {path} cannot be read: {error.strerror or error}.") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        said = f"{place}: {first['msg']}"
-        raise BadInput(f"--frozen: {path} is no list that clinhallu-gate freeze wrote: {said}.") from None
-    secret = b"" if content.site_key is None else key()
-    if content.site_key is not None and fingerprint(secret) != content.site_key:
-        raise BadInput(
-            f"--frozen: {path} was frozen under another site's key ({content.site_key[:8]}, not "
-            f"{fingerprint(secret)[:8]}), so its names stand for nobody here. Name that key's file in {SITE_KEY}, or "
-            "freeze anew."
-        )
-    return Frozen(
-        file=str(path),
-        sha256=hashlib.sha256(data).hexdigest(),
-        key=secret,
-        digests={one.name: one.instances for one in content.datasets},
-        sums={one.name: one.sha256 for one in content.datasets},
-    )
 
 
 def demand_same_sets(datasets: Sequence[str], frozen: Frozen) -> None:

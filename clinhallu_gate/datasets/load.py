@@ -1,6 +1,7 @@
 """From ``--data`` to instances."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -15,10 +16,10 @@ from clinhallu_gate.datasets.frozen import (
     FrozenData,
     demand_same_groups,
     demand_same_sets,
-    fingerprint,
     frozen_set,
     held,
 )
+from clinhallu_gate.datasets.frozen_list import fingerprint
 from clinhallu_gate.datasets.intake import Intake, Intakes
 from clinhallu_gate.datasets.manifest import load_manifest, manifest_at
 from clinhallu_gate.datasets.patients import protect
@@ -92,34 +93,49 @@ def _parts(specs: Sequence[str], options: DataOptions) -> Iterator[Part]:
 
     They come last: beside data of patients the hub is not asked for them.
     """
-    servers = {spec: server for spec in specs if (server := dicomweb_spec(spec)) is not None}
-    paths = {spec: _manifest(spec, servers.get(spec)) for spec in specs if spec not in (*SOURCES, *SETS)}
-    if options.period is not None and not paths:
+    sources = {spec: own_source(spec) for spec in specs if spec not in (*SOURCES, *SETS)}
+    if options.period is not None and not sources:
         raise BadInput(f"{options.period}: only manifests have study dates, and --data names none.")
     intakes = _intakes(options)
-    parts = {spec: _own(path, servers.get(spec), intakes, options) for spec, path in paths.items()}
+    parts = {spec: _own(source, intakes, options) for spec, source in sources.items()}
     offline = any(instance.phi for part in parts.values() for instance in part.dataset.instances)
     if names := [spec for spec in specs if spec in SETS]:
         parts |= zip(names, load_released(names, options.data_root, intakes, offline=offline), strict=True)
     return (_generated(spec) if spec in SOURCES else parts[spec] for spec in specs)
 
 
-def _own(manifest: Path, server: DicomwebSpec | None, intakes: Intakes, options: DataOptions) -> Part:
-    if server is None:
-        return load_manifest(manifest, intakes, options)
-    from clinhallu_gate.datasets import dicom  # noqa: F401, PLC0415 - before pydicom is imported: it says why
-    from clinhallu_gate.datasets.dicomweb.load import load_dicomweb  # noqa: PLC0415 - its libraries take 0.4 s to import
+@dataclass(frozen=True, slots=True)
+class OwnSource:
+    """Where a user's own data are."""
 
-    return load_dicomweb(server, manifest, intakes, options)
+    manifest: Path
+    server: DicomwebSpec | None
+    """The DICOMweb server that has the studies; None for files beside the manifest."""
 
 
-def _manifest(spec: str, server: DicomwebSpec | None) -> Path:
+def own_source(spec: str) -> OwnSource:
+    """Return what ``spec`` leads to. Raises ``BadInput`` if that is no manifest."""
+    server = dicomweb_spec(spec)
     path = manifest_at(server.manifest if server else spec)
     if path is None and server is not None:
         raise BadInput(f"--data: {server.manifest}: there is no such manifest.")
     if path is None:
         raise BadInput(not_one_of("--data", spec, NAMES, noun="a dataset"))
-    return path
+    return OwnSource(path, server)
+
+
+def load_own(source: OwnSource, options: DataOptions) -> Part:
+    """Load a user's own data, under their own names still. Raises ``BadInput``."""
+    return _own(source, _intakes(options), options)
+
+
+def _own(source: OwnSource, intakes: Intakes, options: DataOptions) -> Part:
+    if source.server is None:
+        return load_manifest(source.manifest, intakes, options)
+    from clinhallu_gate.datasets import dicom  # noqa: F401, PLC0415 - before pydicom is imported: it says why
+    from clinhallu_gate.datasets.dicomweb.load import load_dicomweb  # noqa: PLC0415 - its libraries take 0.4 s to import
+
+    return load_dicomweb(source.server, source.manifest, intakes, options)
 
 
 def _generated(name: str) -> Part:

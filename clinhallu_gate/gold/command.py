@@ -25,6 +25,7 @@ def run_draft(arguments: argparse.Namespace) -> str:
         endpoints=tuple(arguments.endpoint),
         model_revision=arguments.model_revision,
         allow_hosts=tuple(arguments.allow_host),
+        private_cache=arguments.private_cache,
         concurrency=arguments.concurrency,
         call_timeout_s=arguments.call_timeout,
         api_key=os.environ.get(API_KEY),

@@ -12,12 +12,12 @@ from clinhallu_gate.errors import BadInput, EvaluationFailed
 from clinhallu_gate.events import Listener, ignore
 from clinhallu_gate.gold.drafting import Asking, drafts_of
 from clinhallu_gate.gold.prompt import Draft, draft_prompt
-from clinhallu_gate.gold.rows import GoldRow, gold_rows, manifest_named
+from clinhallu_gate.gold.rows import GoldRow, Reading, gold_rows, source_named
 from clinhallu_gate.gold.sheet import CSV_FILE, HTML_FILE, SheetRow, csv_sheet, html_sheet
 from clinhallu_gate.pipeline.asked import Asked, asked_model
 from clinhallu_gate.pipeline.options import RunOptions
 from clinhallu_gate.pipeline.run import utc_now
-from clinhallu_gate.private import make_private
+from clinhallu_gate.private import demand_private, make_private
 from clinhallu_gate.report.figures import plural
 from clinhallu_gate.vocabulary import GoldSource
 
@@ -69,7 +69,7 @@ def draft_gold(spec: str, options: DraftOptions) -> Drafted:
     """Draft what a manifest's rows lack, and write ``draft.jsonl``, ``review.html`` and ``review.csv``.
 
     Args:
-        spec: The manifest, or a folder with one.
+        spec: The manifest, a folder with one, or a DICOMweb server and a manifest, as ``--data`` takes them.
         options: Who is asked, and where the drafts lie (by default beside the manifest).
 
     Raises:
@@ -79,12 +79,15 @@ def draft_gold(spec: str, options: DraftOptions) -> Drafted:
     """
     if options.limit is not None and options.limit < 1:
         raise BadInput(f"--limit: {options.limit} is not a number of rows. Valid: 1 or more.")
-    manifest = manifest_named(spec)
+    source = source_named(spec)
+    manifest = source.manifest
     # Reports are of patients, whatever the rows say: nobody is asked but this machine and hosts that are allowed.
     asked = asked_model(options.model, look_only=False, patients=True)
     folder = options.out or draft_folder(manifest)
     _make(folder)
-    rows = gold_rows(manifest, folder)
+    if options.model.private_cache is not None:
+        demand_private(options.model.private_cache)
+    rows = gold_rows(source, Reading(options.model.private_cache or folder, options.model.allow_hosts))
     wanted = [row for row in rows if row.laid.source in (GoldSource.ABSENT, GoldSource.UNSIGNED)]
     chosen = wanted[: options.limit]
     drafts = _drafts(chosen, options, asked, folder)

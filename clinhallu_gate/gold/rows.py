@@ -6,11 +6,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from clinhallu_gate.datasets.cache import ImageCache, default_cache
 from clinhallu_gate.datasets.check import manifest_row
 from clinhallu_gate.datasets.dataset import DataOptions
-from clinhallu_gate.datasets.intake import Intake, Intakes
-from clinhallu_gate.datasets.manifest import READERS, load_manifest, manifest_at
+from clinhallu_gate.datasets.load import OwnSource, load_own, own_source
+from clinhallu_gate.datasets.manifest import read_manifest
 from clinhallu_gate.datasets.names import Misplaced, file_below
 from clinhallu_gate.datasets.problems import BadRows, told
 from clinhallu_gate.datasets.row import Row
@@ -53,35 +52,39 @@ class GoldRow:
         return self.laid.content_sha256
 
 
-def manifest_named(spec: str) -> Path:
-    """Return the manifest that ``spec`` leads to. Raises ``BadInput``."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the data are read."""
+
+    cache: Path
+    """Folder for images of patients that have to be redrawn, and for studies that are fetched."""
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts other than this machine that may be asked for studies."""
+
+
+def source_named(spec: str) -> OwnSource:
+    """Return the data that ``spec`` leads to. Raises ``BadInput``."""
     try:
-        path = manifest_at(spec)
+        return own_source(spec)
     except BadInput as error:
-        raise BadInput(str(error).removeprefix("--data: ")) from None
-    if path is None:
-        raise BadInput(f"{spec}: does not exist. Valid: a manifest ({', '.join(READERS)}), or a folder with one.")
-    return path
+        said = str(error)
+        raise BadInput(said.removeprefix("--data: ") if said.startswith(f"--data: {spec}") else said) from None
 
 
-def gold_rows(manifest: Path, cache: Path) -> list[GoldRow]:
+def gold_rows(source: OwnSource, reading: Reading) -> list[GoldRow]:
     """Return the rows of a manifest, in its order.
-
-    Args:
-        manifest: The file.
-        cache: Folder for images of patients that have to be redrawn.
 
     Raises:
         BadInput: A row that cannot be used, or a file that cannot be read; of patients' rows no value is told.
     """
-    shared, private = Intake(ImageCache(default_cache())), Intake(ImageCache(cache))
-    part = load_manifest(manifest, Intakes(shared, private), DataOptions())
+    manifest = source.manifest
+    part = load_own(source, DataOptions(private_cache=reading.cache, allow_hosts=reading.allow_hosts))
     if part.problems:
         raise BadRows(part.problems, rows=part.rows)
     instances = {instance.id: instance for instance in part.dataset.instances}
     root = manifest.parent.resolve()
     rows = []
-    for raw in READERS[manifest.suffix](manifest):
+    for raw in read_manifest(manifest):
         own = manifest_row(_plain(raw.content))
         instance = instances[str(own.identity)]
         rows.append(GoldRow(raw.number, instance, _report(own, root), part.dataset.gold_of[instance.id], own))
@@ -89,10 +92,10 @@ def gold_rows(manifest: Path, cache: Path) -> list[GoldRow]:
 
 
 def _plain(content: Mapping[str, object]) -> Mapping[str, object]:
-    """Return a row with names for its images, which may be embedded: they were taken in before."""
+    """Return a row with a name in the place of images that are embedded or fetched: they were taken in before."""
     images = content.get("images")
-    embedded = isinstance(images, list) and any(isinstance(entry, dict) for entry in images)
-    return {**content, "images": ["embedded"]} if embedded else content
+    named = isinstance(images, list) and all(isinstance(entry, str) for entry in images)
+    return content if named else {**content, "images": ["elsewhere"]}
 
 
 def _report(row: Row, root: Path) -> Report:

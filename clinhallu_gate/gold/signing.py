@@ -4,16 +4,26 @@ import fcntl
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from clinhallu_gate.datasets.signed import SignedRow, filled_up, read_lines, signature, signed_file, trace_sha256
+from clinhallu_gate.datasets.signed import (
+    SignedRow,
+    draft_folder,
+    filled_up,
+    read_lines,
+    signature,
+    signed_file,
+    trace_sha256,
+)
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gold.prompt import cleaned
 from clinhallu_gate.gold.reviewed import Reviewed, ReviewedRow, read_reviewed
-from clinhallu_gate.gold.rows import GoldRow, gold_rows, manifest_named
+from clinhallu_gate.gold.rows import GoldRow, Reading, gold_rows, source_named
 from clinhallu_gate.pipeline.run import utc_now
+from clinhallu_gate.private import demand_private
 from clinhallu_gate.records import GoldTrace
 from clinhallu_gate.report.figures import plural
 from clinhallu_gate.vocabulary import Stage
@@ -41,25 +51,38 @@ class Signed:
         return f"{self.file}: {', '.join(counts)}."
 
 
-def sign_gold(spec: str, reviewed: Path, *, reviewer: str, out: Path | None = None) -> Signed:
+@dataclass(frozen=True, slots=True)
+class SignOptions:
+    """Where what is signed lies."""
+
+    out: Path | None = None
+    """File to append to; by default beside the manifest, where the gate finds it."""
+    private_cache: Path | None = None
+    """Folder with drawn images and fetched studies; by default that of the drafts."""
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts other than this machine that may be asked for studies."""
+
+
+def sign_gold(spec: str, reviewed: Path, *, reviewer: str, options: SignOptions | None = None) -> Signed:
     """Record what a reviewer decided.
 
     Args:
-        spec: The manifest, or a folder with one.
+        spec: The manifest, a folder with one, or a DICOMweb server and a manifest, as ``--data`` takes them.
         reviewed: What the review sheet saved.
         reviewer: Who stands for it, by name.
-        out: File to append to; by default beside the manifest, where the gate finds it.
+        options: Where it lies.
 
     Raises:
         BadInput: All that is wrong with the rows, without a value of any; nothing is recorded then.
     """
-    manifest = manifest_named(spec)
+    options = options or SignOptions()
+    source = source_named(spec)
     name = _name(reviewer)
     read = read_reviewed(reviewed)
     _demand_same_person(reviewed, read, name)
-    file = out or signed_file(manifest)
-    with _scratch(file.parent) as cache:
-        rows = {row.content_sha256: row for row in gold_rows(manifest, Path(cache))}
+    file = options.out or signed_file(source.manifest)
+    with _cache(source.manifest, file.parent, options.private_cache) as cache:
+        rows = {row.content_sha256: row for row in gold_rows(source, Reading(cache, options.allow_hosts))}
     wrong = list(_problems(read, rows))
     if wrong:
         more = [f"and {len(wrong) - _LISTED} more"] if len(wrong) > _LISTED else []
@@ -93,12 +116,22 @@ def _demand_same_person(path: Path, read: Reviewed, name: str) -> None:
         )
 
 
-def _scratch(folder: Path) -> "tempfile.TemporaryDirectory[str]":
-    """Return a folder for redrawn images, where patients' data may lie, that is gone afterwards."""
+@contextmanager
+def _cache(manifest: Path, folder: Path, named: Path | None) -> Iterator[Path]:
+    """Give a folder for drawn images and fetched studies: one that is named, that of the drafts, or one for now."""
+    if named is not None:
+        demand_private(named)
+        yield named
+        return
+    if draft_folder(manifest).is_dir():
+        yield draft_folder(manifest)
+        return
     try:
-        return tempfile.TemporaryDirectory(prefix=".sign-gold-", dir=folder)
+        scratch = tempfile.TemporaryDirectory(prefix=".sign-gold-", dir=folder)
     except OSError as error:
         raise BadInput(f"{folder}: cannot be written: {error.strerror or error}.") from None
+    with scratch as made:
+        yield Path(made)
 
 
 def _problems(read: Reviewed, rows: Mapping[str, GoldRow]) -> Iterator[str]:

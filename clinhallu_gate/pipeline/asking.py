@@ -22,7 +22,7 @@ from clinhallu_gate.pipeline.evaluate import Evaluator, work_of
 from clinhallu_gate.pipeline.examining import demand_fit, examine_judge
 from clinhallu_gate.pipeline.hosts import Hosts, Listeners
 from clinhallu_gate.pipeline.plan import Plan
-from clinhallu_gate.pipeline.prepare import Prepared
+from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.pipeline.recorded import NoJudge, Recorded
 from clinhallu_gate.pipeline.retest import retest_judge
 from clinhallu_gate.pipeline.stopping import Chunk, Stopping, sizes_in_turn

@@ -7,7 +7,7 @@ from clinhallu_gate.errors import EvaluationFailed
 from clinhallu_gate.events import Listener, PhaseBegan
 from clinhallu_gate.judge.examination import Examination, examine
 from clinhallu_gate.judge.probes import Probe, make_probes
-from clinhallu_gate.pipeline.prepare import Prepared
+from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.ports import Judge
 from clinhallu_gate.records import Verdict
 

@@ -3,64 +3,40 @@
 import csv
 import os
 import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow as pa
-
-from clinhallu_gate.deidentification.wording import preflight_note
-from clinhallu_gate.egress import host_of, is_here
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.judge.agreement import agreement
-from clinhallu_gate.judge.families import same_family
-from clinhallu_gate.judge.review import NoSample, ReviewSample
-from clinhallu_gate.pipeline.asked import Asked
+from clinhallu_gate.pipeline.about import about_of
 from clinhallu_gate.pipeline.drawn import write_drawn
-from clinhallu_gate.pipeline.flips import FLIPS_FILE, count_flips, has_flips, write_flips
-from clinhallu_gate.pipeline.gold_use import alarms, gold_counts, notes_on_gold, write_signatures
+from clinhallu_gate.pipeline.flips import write_flips
+from clinhallu_gate.pipeline.gold_use import alarms, gold_counts, write_signatures
 from clinhallu_gate.pipeline.known import known_of, scan_folder
 from clinhallu_gate.pipeline.manifest import Manifest, machine, manifest_of, versions
+from clinhallu_gate.pipeline.notes import notes_of, searches_of
 from clinhallu_gate.pipeline.placing import placement_of
-from clinhallu_gate.pipeline.prepare import Prepared
+from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.pipeline.run import FAILURE_FILE, Run, utc_now
-from clinhallu_gate.pipeline.stopping import asked_of
+from clinhallu_gate.pipeline.verdict_table import RESULTS_FILE, write_results
 from clinhallu_gate.private import for_owner_alone, make_private, private_folder
-from clinhallu_gate.records import Instance, Judged, Reading, Verdict
 from clinhallu_gate.report import decision
 from clinhallu_gate.report.cases import case_views
 from clinhallu_gate.report.context import DataSource, RunContext
-from clinhallu_gate.report.figures import plural
-from clinhallu_gate.report.gold import ungated
 from clinhallu_gate.report.html import write_report
 from clinhallu_gate.report.model import ReportView
 from clinhallu_gate.report.noise import noise_of
 from clinhallu_gate.report.summary import summary_markdown
 from clinhallu_gate.report.view import report_view
-from clinhallu_gate.results import Results, TraceOf
+from clinhallu_gate.results import Results
 from clinhallu_gate.scan import KnownValues, ScanResult
 from clinhallu_gate.scan.kept import write_identifiers
 from clinhallu_gate.scan.values import identifiers_of
 from clinhallu_gate.scoring import paper_scoring, strict_scoring
-from clinhallu_gate.tree.evidence import INSTANCES_FILE, TRACES_FILE, About, about_tree, write_evidence
-from clinhallu_gate.tree.parquet import write_parquet
-from clinhallu_gate.vocabulary import Detail, Target
+from clinhallu_gate.tree.evidence import INSTANCES_FILE, TRACES_FILE, write_evidence
+from clinhallu_gate.vocabulary import Detail
 
-RESULTS_FILE: Final = "results.parquet"
 IDS_FILE: Final = "ids.csv"
-#: Rows that were left out are named in the report up to this number.
-_NAMED: Final = 10
-#: Columns of ``results.parquet``: one row per instance, arm, part and repeat; ``baseline`` is what the release in use
-#: came to: an outcome, or the kind of a verdict without one.
-SCHEMA: Final = pa.schema(
-    [
-        *((name, pa.string()) for name in ("dataset", "id", "stratum", "cluster", "question_type", "arm", "part")),
-        *((name, pa.string()) for name in ("kind", "outcome", "reason", "text")),
-        ("latency_s", pa.float64()),
-        *((name, pa.int64()) for name in ("prompt_tokens", "completion_tokens", "cached_tokens", "repeat")),
-        ("baseline", pa.string()),
-    ]
-)
 
 
 def begin_folder(prepared: Prepared) -> None:
@@ -160,7 +136,7 @@ def _write_kept(run: Run) -> None:
     for name in (RESULTS_FILE, TRACES_FILE, INSTANCES_FILE, FAILURE_FILE):  # of a run that was not completed there
         (private_folder(prepared.run_dir) / name).unlink(missing_ok=True)
     rows = {dataset.name: dataset.rows for dataset in prepared.datasets if dataset.rows}
-    write_evidence(folder, run.results, rows, _about(prepared))
+    write_evidence(folder, run.results, rows, about_of(prepared))
     if prepared.confidential:
         write_flips(run)
     if prepared.detail is not Detail.FULL:
@@ -182,13 +158,6 @@ def _write_documents(run: Run) -> ReportView:
     _write_manifest(folder, manifest_of(run.prepared, started=run.started, run=run))
     _draft(folder).write_bytes(decided.to_json())
     return view
-
-
-def _about(prepared: Prepared) -> About:
-    if prepared.recorded is not None:
-        return about_tree(prepared.recorded.tree)
-    authors = {dataset.name: dataset.gold_model for dataset in prepared.datasets if dataset.gold_model}
-    return About(model=prepared.entry.name, judge=prepared.judge, gold_models=authors)
 
 
 def _append(step_summary: Path, summary: str) -> None:
@@ -224,7 +193,7 @@ def _beside(run: Run, results: Results) -> decision.Beside:
     if examination is not None and run.prepared.confidential:
         examination = examination.unquoted
     agreed = agreement(labels.labels, results.verdict) if labels and labels.labels else None
-    stopped, repeats = _stopped(run), run.prepared.options.repeats
+    stopped, repeats = run.stopped, run.prepared.options.repeats
     if run.failure or not run.selected:
         return decision.Beside(
             examination=examination,
@@ -244,12 +213,6 @@ def _beside(run: Run, results: Results) -> decision.Beside:
         placement=placement_of(run.prepared, results),
         gold=gold_counts(run.prepared),
     )
-
-
-def _stopped(run: Run) -> decision.Stopped | None:
-    if run.stopping is None:
-        return None
-    return decision.Stopped(seed=run.prepared.order_seed, asked=asked_of(run.results), of=run.stopping.planned)
 
 
 def _scorings(results: Results) -> dict[str, Any]:
@@ -276,14 +239,8 @@ def _context(run: Run) -> RunContext:
         calls_made=run.tally.made,
         calls_from_store=run.tally.from_store,
         alarms=alarms(prepared),
-        notes=(
-            *_notes_on_gold(run),
-            *_notes_on_stop(run),
-            *_notes_on_labels(run),
-            *_notes_on_flips(run),
-            *_notes(prepared),
-            *_notes_on_scan(run),
-        ),
+        notes=notes_of(run),
+        searches=searches_of(run),
         rationale={spec.id: spec.rationale for spec in prepared.gates if spec.rationale},
         partial=not prepared.complete,
         not_selected=tuple(spec.id for spec in prepared.gates if spec.blocking and spec.id not in selected),
@@ -293,174 +250,6 @@ def _context(run: Run) -> RunContext:
         failure=run.failure or None,
         recorded=prepared.recorded is not None,
     )
-
-
-def _notes_on_gold(run: Run) -> Iterator[str]:
-    """Say what could not be gated for want of gold, and whose word the rest is."""
-    yield from ungated(run.prepared.instances, run.gates, run.prepared.protocol.arms)
-    yield from notes_on_gold(run.prepared)
-
-
-def _notes(prepared: Prepared) -> list[str]:
-    options = prepared.options
-    everything = sum(len(dataset.instances) for dataset in prepared.datasets)
-    found = {
-        f"--limit {options.limit}: {len(prepared.instances)} of {everything} instances": options.limit is not None,
-        "--no-decision: an exploratory run, no gate decides": options.no_decision,
-        "--fresh: every reply was asked for anew": options.fresh,
-        f"--repeats {options.repeats} at temperature 0: what differs is the server's doing, not the model's choice": (
-            options.repeats > 1 and not prepared.protocol.sampling.temperature
-        ),
-        "--store was not used: without --model-revision an endpoint's replies stay with the run": (
-            options.store is not None and prepared.model.asks and not prepared.identity.lasting
-        ),
-    }
-    notes = [note for note, holds in found.items() if holds]
-    if prepared.earlier:
-        *_, last = prepared.earlier
-        many = f"{len(prepared.earlier)} earlier runs, the last" if len(prepared.earlier) > 1 else "an earlier run,"
-        notes.append(f"this model was held against these data before: {many} {last}")
-    return [
-        *notes,
-        *_notes_on_target(prepared),
-        *_notes_on_detail(prepared),
-        *_notes_on_preflight(prepared),
-        *_notes_on_hosts(prepared),
-        *_notes_on_selection(prepared),
-        *_notes_on_rows(prepared),
-        *_notes_on_judge(prepared),
-    ]
-
-
-def _notes_on_target(prepared: Prepared) -> Iterator[str]:
-    """Say loudly that a gate decides of a list where patients are meant."""
-    listed = sum(gate.blocking and gate.target is Target.BENCHMARK for gate in prepared.gates)
-    if prepared.patient_data and listed:
-        gates = "1 blocking gate speaks" if listed == 1 else f"{listed} blocking gates speak"
-        yield f"target: benchmark: {gates} of this very list, not of patients like these (target: population)"
-
-
-def _notes_on_detail(prepared: Prepared) -> Iterator[str]:
-    """Say what is not shown, and where it lies."""
-    if prepared.detail is not Detail.FULL:
-        patients = "; patients bear pseudonyms" if prepared.patient_data else ""
-        yield f"--report-detail {prepared.detail}: no text and no image of the data is shown{patients}"
-    if prepared.patient_data:
-        where = prepared.options.short(prepared.kept_dir)
-        yield f"patient data: replies, images and what the pseudonyms stand for are in {where}; it stays with the site"
-
-
-def _notes_on_scan(run: Run) -> Iterator[str]:
-    if run.known is not None:
-        searched = run.known.nothing_found.note
-        yield f"known-value scan of all that may be shared: {searched} were searched; a hit leaves no decision"
-
-
-def _notes_on_hosts(prepared: Prepared) -> Iterator[str]:
-    """Say to whom else patients' data were sent."""
-    asked = [one for one in (prepared.model, prepared.judge_model) if one is not None]
-    hosts = [host_of(url) for one in asked for url in one.endpoints] if prepared.patient_data else []
-    elsewhere = ", ".join(dict.fromkeys(str(host) for host in hosts if not is_here(host)))
-    if elsewhere:
-        yield f"--allow-host: questions and images of patients were sent to another machine: {elsewhere}"
-
-
-def _notes_on_preflight(prepared: Prepared) -> Iterator[str]:
-    if prepared.preflight is not None:
-        yield preflight_note(prepared.preflight)
-
-
-def _notes_on_stop(run: Run) -> Iterator[str]:
-    stopped = _stopped(run)
-    if stopped is None:
-        return
-    yield from _notes_on_seed(run)
-    asked = f"early stopping: {stopped.asked:,} of {stopped.of:,} instances were asked, in a random order that follows"
-    seed = f"from data and weights ({stopped.seed[:12]})"
-    if run.skipped:
-        yield f"{asked} {seed}; the mean at a stop is no estimate, so none is shown"
-    elif not run.failure:
-        yield f"{asked} {seed}; nothing was left out{_why_no_sooner(run)}"
-
-
-def _notes_on_seed(run: Run) -> Iterator[str]:
-    if run.prepared.endpoints:
-        yield "the order of an endpoint's run rests on the name and the revision that were given, not on its weights"
-
-
-def _why_no_sooner(run: Run) -> str:
-    """Say if gates could only be decided at the end."""
-    watches = run.stopping.watches if run.stopping else ()
-    if not any(watch.spec.blocking and watch.spec.max_events is None and not watch.stops for watch in watches):
-        return ""
-    return (
-        "; gates that speak of patients like these are decided at the end where instances share an image or a patient, "
-        "sooner with unit: patient if each patient lies in one stratum"
-    )
-
-
-def _notes_on_flips(run: Run) -> Iterator[str]:
-    """Say where a clinician finds the patients of whom something changed."""
-    if has_flips(run):
-        where = run.prepared.options.short(run.prepared.kept_dir / FLIPS_FILE)
-        count = plural(count_flips(run), "verdict")
-        yield f"{count} changed against the release in use: {where} lists them with the site's own ids and both texts"
-
-
-def _notes_on_labels(run: Run) -> Iterator[str]:
-    """Say of which rates labels are a random sample, and why they adjust no other."""
-    samples = [found for found in run.reviews.values() if isinstance(found, ReviewSample)]
-    if samples:
-        blank, parts = sum(found.blank for found in samples), sum(len(found.bad) for found in samples)
-        either = f" ({blank} blank, counted either way)" if blank else ""
-        yield f"--labels: {parts} parts of a random sample{either} stand behind the rates"
-    lacking = {found.reason for found in run.reviews.values() if isinstance(found, NoSample)}
-    yield from (f"--labels adjust no rate, they tell of agreement alone: {reason}" for reason in sorted(lacking))
-
-
-def _notes_on_selection(prepared: Prepared) -> Iterator[str]:
-    """Say what was taken of the data on purpose; of no row is told which day it is of."""
-    chosen = [dataset.selected for dataset in prepared.datasets if dataset.selected is not None]
-    rows, taken = sum(each.rows for each in chosen), sum(len(dataset.instances) for dataset in prepared.datasets)
-    if prepared.period is not None:
-        outside = sum(each.outside for each in chosen)
-        yield f"{prepared.period}, by study date: {outside:,} of {rows:,} rows are of other days"
-    if prepared.frozen is not None:
-        counts = {
-            "new rows left out": sum(each.unlisted for each in chosen),
-            "gone": sum(each.gone for each in chosen),
-            "changed and left out": sum(each.changed for each in chosen),
-        }
-        said = "".join(f", {count:,} {what}" for what, count in counts.items() if count)
-        yield f"--frozen {prepared.frozen.file}: {taken:,} instances as they were frozen{said}"
-
-
-def _notes_on_rows(prepared: Prepared) -> Iterator[str]:
-    """Say what was noted while data were loaded, and name the rows that were left out; the manifest names all."""
-    yield from (f"{dataset.name}: {note}" for dataset in prepared.datasets for note in dataset.notes)
-    problems = [problem for dataset in prepared.datasets for problem in dataset.left_out]
-    for problem in problems[:_NAMED]:
-        yield f"left out: {problem}"
-    if len(problems) > _NAMED:
-        yield f"left out: {len(problems) - _NAMED} more, named in manifest.json"
-
-
-def _notes_on_judge(prepared: Prepared) -> Iterator[str]:
-    recorded = prepared.recorded
-    if recorded is not None:
-        yield f"--from-results: made elsewhere and judged there by {recorded.judge}, who was not examined here"
-        if recorded.missing:
-            yield f"the result tree lacks {', '.join(recorded.missing)}"
-    gold = _about(prepared).gold_models.values()
-    judges = [recorded.judge] if recorded else []
-    judges += [_known_as(prepared.judge_model)] if prepared.judge_model else []
-    if judges and (sentence := same_family(*judges, *dict.fromkeys(gold), _known_as(prepared.model))):
-        yield sentence
-
-
-def _known_as(asked: Asked) -> str:
-    """Return the name that tells a model's family: its source's, or its own for a folder."""
-    return asked.entry.source if asked.entry.folder is None else asked.entry.name
 
 
 def _sources(prepared: Prepared) -> tuple[DataSource, ...]:
@@ -478,35 +267,3 @@ def _sources(prepared: Prepared) -> tuple[DataSource, ...]:
 
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
     (folder / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n", "utf-8")
-
-
-def write_results(folder: Path, results: Results) -> None:
-    """Write every verdict that was sought as a table; latency and tokens are those of the arm's one call."""
-    write_parquet(folder / RESULTS_FILE, SCHEMA, (_row(results, *row) for row in results.rows()))
-
-
-def _row(results: Results, instance: Instance, reading: Reading, verdict: Verdict) -> Mapping[str, Any]:
-    found = results.found[instance.uid]
-    cost = found.costs.get(TraceOf(reading.arm, reading.repeat))
-    before = found.baseline.get(reading)
-    detail = "" if isinstance(verdict, Judged) else verdict.detail
-    reason = verdict.reason if not detail else f"{verdict.reason}: {detail}"
-    return {
-        "dataset": instance.dataset,
-        "id": instance.id,
-        "stratum": instance.stratum,
-        "cluster": instance.cluster,
-        "question_type": str(instance.question_type),
-        "arm": str(reading.arm),
-        "part": str(reading.part),
-        "kind": verdict.kind,
-        "outcome": str(verdict.outcome) if isinstance(verdict, Judged) else None,
-        "reason": str(reason),
-        "text": found.texts.get(reading),
-        "latency_s": cost.latency_s if cost else None,
-        "prompt_tokens": cost.prompt_tokens if cost else None,
-        "completion_tokens": cost.completion_tokens if cost else None,
-        "cached_tokens": cost.cached_tokens if cost else None,
-        "repeat": reading.repeat,
-        "baseline": str(before.outcome) if isinstance(before, Judged) else before.kind if before else None,
-    }

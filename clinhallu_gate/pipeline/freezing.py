@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clinhallu_gate.datasets.dataset import DataOptions
-from clinhallu_gate.datasets.frozen import FrozenData, FrozenFile, write_frozen
+from clinhallu_gate.datasets.frozen import FrozenData
+from clinhallu_gate.datasets.frozen_list import FrozenFile, write_frozen
 from clinhallu_gate.datasets.load import freeze_data
 from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.errors import BadInput

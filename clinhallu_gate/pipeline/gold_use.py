@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from clinhallu_gate.datasets.signed import NOBODY, Laid
-from clinhallu_gate.pipeline.prepare import Prepared
+from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.records import Instance
 from clinhallu_gate.report.gold import UNSIGNED, GoldCounts, unsigned_note
 from clinhallu_gate.vocabulary import GoldSource, Stage

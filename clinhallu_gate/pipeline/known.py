@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from clinhallu_gate.pipeline.manifest import manifest_of
-from clinhallu_gate.pipeline.prepare import Prepared
+from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.pipeline.run import Run
 from clinhallu_gate.report.files import shows_texts
 from clinhallu_gate.scan import Hit, KnownValues, ScanResult, Search, known_values

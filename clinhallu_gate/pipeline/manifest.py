@@ -13,7 +13,7 @@ from clinhallu_gate.datasets.dataset import MAX_IMAGES
 from clinhallu_gate.datasets.load import Dataset
 from clinhallu_gate.pipeline.drawn import summary_of
 from clinhallu_gate.pipeline.gold_use import gold_counts
-from clinhallu_gate.pipeline.prepare import Prepared
+from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.pipeline.run import Run
 from clinhallu_gate.records import Record
 from clinhallu_gate.report.files import file_digests

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from clinhallu_gate.pipeline.prepare import Prepared
+from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.published import Estimate, Placement, load_table, place
 from clinhallu_gate.results import Results
 from clinhallu_gate.scoring.events import has_row, paper_event

@@ -2,14 +2,13 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from clinhallu_gate.config.registry import ModelEntry
 from clinhallu_gate.config.thresholds import (
-    GateSpec,
     Thresholds,
     demand_baseline,
     demand_tags,
@@ -18,25 +17,24 @@ from clinhallu_gate.config.thresholds import (
     named_groups,
 )
 from clinhallu_gate.datasets.dataset import MAX_IMAGES
-from clinhallu_gate.datasets.frozen import Frozen, read_frozen
-from clinhallu_gate.datasets.load import NAMES, DataOptions, Dataset, load_data, nothing
+from clinhallu_gate.datasets.frozen_list import Frozen, read_frozen
+from clinhallu_gate.datasets.load import NAMES, DataOptions, load_data, nothing
 from clinhallu_gate.datasets.period import Period
-from clinhallu_gate.deidentification.findings import Depth, Preflight
+from clinhallu_gate.deidentification.findings import Depth
 from clinhallu_gate.egress import allowed_host
 from clinhallu_gate.errors import BadInput, not_one_of
-from clinhallu_gate.gate.decide import Rules, count_blocking
 from clinhallu_gate.gate.frame import Frame
-from clinhallu_gate.gate.metrics import VerdictOf
-from clinhallu_gate.hosting.identity import ModelIdentity, endpoint_identity
-from clinhallu_gate.judge.labels import LabelFile, load_label_file
+from clinhallu_gate.hosting.identity import endpoint_identity
+from clinhallu_gate.judge.labels import load_label_file
 from clinhallu_gate.judge.oracle import phantom_of
-from clinhallu_gate.pipeline.asked import ORACLE, Asked, asked_judge, asked_model, entry_of, known_entry
+from clinhallu_gate.pipeline.asked import Asked, asked_judge, asked_model, entry_of, known_entry
 from clinhallu_gate.pipeline.baseline import JudgedBy, baseline_verdicts, check_baseline
 from clinhallu_gate.pipeline.earlier import earlier_runs
 from clinhallu_gate.pipeline.looking import look_at_files
 from clinhallu_gate.pipeline.options import RunOptions
+from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.pipeline.public import public_rates
-from clinhallu_gate.pipeline.recorded import Recorded, lay_over, recorded_data, recorded_model
+from clinhallu_gate.pipeline.recorded import lay_over, recorded_data, recorded_model
 from clinhallu_gate.private import demand_private, private_folder
 from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.protocol.spec import Protocol
@@ -46,140 +44,6 @@ from clinhallu_gate.report.beside_public import Rates
 from clinhallu_gate.vocabulary import Detail
 
 DEFAULT_THRESHOLDS: Final = "thresholds/default.yaml"
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A run that can start: everything was found and checked, nothing was asked or written yet."""
-
-    options: RunOptions
-    model: Asked
-    judge_model: Asked | None
-    """None for the oracle, and for a result tree whose judgements have to do."""
-    protocol: Protocol
-    datasets: tuple[Dataset, ...]
-    instances: tuple[Instance, ...]
-    """What may be evaluated, after ``--limit``, in order of the data."""
-    thresholds: Thresholds
-    gates: tuple[GateSpec, ...]
-    frame: Frame
-    labels: LabelFile | None
-    """What people say of stages and answers."""
-    recorded: Recorded | None
-    """Results that were made elsewhere and are gated instead of a model."""
-    baseline_of: VerdictOf | None
-    """The verdicts of the release in use, if a baseline run was given."""
-    run_dir: Path
-    earlier: tuple[str, ...]
-    """Runs of this very model on these very data that lie where they are kept by default."""
-    preflight: Preflight | None
-    """What patients' files tell of them; None without any, and where tests are only collected."""
-    seed: str
-    """Of what follows from the data alone: ``--limit``, and the probes of the judge."""
-    public: Rates | None = None
-    """The rates of the same model on public data, if a run of it was given."""
-    period: Period | None = None
-    """The days of the studies that were taken."""
-    frozen: Frozen | None = None
-    """The list of the instances that were taken."""
-
-    @property
-    def entry(self) -> ModelEntry:
-        """The registry's entry of the examined model."""
-        return self.model.entry
-
-    @property
-    def identity(self) -> ModelIdentity:
-        """What decides the examined model's replies."""
-        return self.model.identity
-
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """Base URLs of running servers of the model; empty if it is to be hosted."""
-        return self.model.endpoints
-
-    @property
-    def judge(self) -> str:
-        """The judge's name."""
-        return _judge_name(self.options, self.judge_model, self.recorded)
-
-    @property
-    def by_oracle(self) -> bool:
-        """Whether the oracle judges, or what a result tree leaves open."""
-        return self.judge_model is None and (self.recorded is None or self.options.judge == ORACLE)
-
-    @property
-    def complete(self) -> bool:
-        """Whether the instances are all of the data."""
-        return self.options.limit is None
-
-    @property
-    def order_seed(self) -> str:
-        """Seed of the order in which instances are visited: a function of data and weights, so that nobody chooses it.
-
-        How the model is served does not enter, or one could serve it otherwise until an order suits.
-        """
-        who = self.identity
-        model = f"{who.weights_sha256}:{who.source}:{who.revision}"
-        return hashlib.sha256(f"{self.seed}:{model}".encode()).hexdigest()
-
-    @property
-    def early_stop(self) -> bool:
-        """Whether evaluation ends when every gate is decided.
-
-        Never of a part, nor of what is there already; and a review sheet is of a run that asked everything.
-        """
-        wanted = self.thresholds.early_stop and not self.options.no_early_stop
-        reviewed = self.labels is not None and self.labels.sample is not None
-        return wanted and self.complete and self.recorded is None and not reviewed
-
-    @property
-    def rules(self) -> Rules:
-        """What holds for all gates of the run."""
-        return Rules(
-            alpha=self.thresholds.alpha,
-            blocking_gates=count_blocking(self.gates),
-            complete=self.complete,
-            repeats=self.options.repeats,
-            judge_defined=self.judge_model is not None or self.recorded is not None,
-        )
-
-    @property
-    def unsampled(self) -> int:
-        """How many strata of the data ``--limit`` left without an instance."""
-        everything = Frame.of(instance for dataset in self.datasets for instance in dataset.instances)
-        return sum(map(len, everything.strata.values())) - sum(map(len, self.frame.strata.values()))
-
-    @property
-    def patient_data(self) -> bool:
-        """Whether any instance of the data is of a patient, also if ``--limit`` leaves it out."""
-        return any(instance.phi for dataset in self.datasets for instance in dataset.instances)
-
-    @property
-    def detail(self) -> Detail:
-        """How much of the data the run's documents show; by default all of public data, and no word of patients'."""
-        if self.options.report_detail is not None:
-            return Detail(self.options.report_detail)
-        return Detail.REDACTED if self.patient_data else Detail.FULL
-
-    @property
-    def confidential(self) -> bool:
-        """Whether texts and pixels lie apart, and neither terminal nor test reports nor summary may hold any."""
-        return self.patient_data or self.detail is not Detail.FULL
-
-    @property
-    def kept_dir(self) -> Path:
-        """Where the run keeps what holds texts and pixels: its own folder, or the private one beside it."""
-        return private_folder(self.run_dir) if self.confidential else self.run_dir
-
-    def store_of(self, asked: Asked) -> Path:
-        """Return where a model's replies are kept: shared by runs if its identity lasts, else with the run's texts.
-
-        What is said of patients stays there too.
-        """
-        if not asked.identity.lasting or self.patient_data:
-            return self.kept_dir / "store.sqlite"
-        return self.options.store or self.options.root / "reports" / "store.sqlite"
 
 
 def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str], None] = nothing) -> Prepared:
@@ -199,15 +63,14 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
         entry = model.entry
     thresholds = _thresholds(options, entry)
     run_dir = options.run_dir or _run_dir(options.root, entry.name)
-    period, frozen = _chosen(options)
-    private_cache = _private_cache(options, run_dir)
+    chosen, private_cache = _chosen(options), _private_cache(options, run_dir)
     datasets = load_data(
         options.data or _data_of(options, entry) or _no_data(),
         DataOptions(
             _data_root(options),
             options.allow_bad_rows,
-            period=period,
-            frozen=frozen,
+            period=chosen.period,
+            frozen=chosen.frozen,
             private_cache=private_cache,
             allow_hosts=options.allow_hosts,
             tell=tell,
@@ -244,19 +107,27 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
         earlier=earlier_runs(_runs_of(options.root, entry.name), model_sha256=model.digest, datasets=datasets),
         preflight=look_at_files(options, datasets, private_cache) if patients and not look_only else None,
         seed=seed,
-        period=period,
-        frozen=frozen,
+        period=chosen.period,
+        frozen=chosen.frozen,
     )
-    if options.baseline:
-        by = JudgedBy(prepared.judge, judge.digest if judge else None)
-        check_baseline(options.baseline, protocol=protocol, datasets=datasets, judge=by, repeats=options.repeats)
-        prepared = replace(prepared, baseline_of=baseline_verdicts(options.baseline))
-    if options.public_run:
-        prepared = replace(prepared, public=_public(options.public_run, prepared))
     if prepared.by_oracle:
         for instance in everything:
             phantom_of(instance)
-    return prepared
+    return _beside_others(prepared)
+
+
+def _beside_others(prepared: Prepared) -> Prepared:
+    """Add the runs that this one is held against. Raises ``BadInput`` if they may not stand beside it."""
+    options, judge = prepared.options, prepared.judge_model
+    by = JudgedBy(prepared.judge, judge.digest if judge else None)
+    baseline_of, public = None, None
+    if options.baseline:
+        datasets, repeats = prepared.datasets, options.repeats
+        check_baseline(options.baseline, protocol=prepared.protocol, datasets=datasets, judge=by, repeats=repeats)
+        baseline_of = baseline_verdicts(options.baseline)
+    if options.public_run:
+        public = _public(options.public_run, prepared, by)
+    return replace(prepared, baseline_of=baseline_of, public=public)
 
 
 def _private_cache(options: RunOptions, run_dir: Path) -> Path:
@@ -276,28 +147,34 @@ def _thresholds(options: RunOptions, entry: ModelEntry) -> Thresholds:
     return thresholds
 
 
-def _public(run: Path, prepared: Prepared) -> Rates:
+def _public(run: Path, prepared: Prepared, by: JudgedBy) -> Rates:
     """Return the rates of a run on public data. Raises ``BadInput`` if they may not stand beside this run's."""
     if not prepared.patient_data:
         raise BadInput("--public-run: has a meaning only beside patients' data, and --data names none.")
-    judge = prepared.judge_model
     return public_rates(
         run,
         model_sha256=prepared.model.digest,
         protocol=prepared.protocol,
-        judge=JudgedBy(prepared.judge, judge.digest if judge else None),
+        judge=by,
         unit=prepared.thresholds.unit,
     )
 
 
-def _chosen(options: RunOptions) -> tuple[Period | None, Frozen | None]:
-    """Return what is taken of the data. Raises ``BadInput``."""
+class _Chosen(NamedTuple):
+    """What is taken of the data on purpose; None for all."""
+
+    period: Period | None
+    frozen: Frozen | None
+
+
+def _chosen(options: RunOptions) -> _Chosen:
+    """Read it. Raises ``BadInput``."""
     period = Period.read(options.since, options.until)
     if options.frozen is None:
-        return period, None
+        return _Chosen(period, None)
     if period is not None:
         raise BadInput(f"--frozen: not possible beside {period}: the list says which instances are taken.")
-    return None, read_frozen(options.frozen, site_key)
+    return _Chosen(None, read_frozen(options.frozen, site_key))
 
 
 def _check_words(options: RunOptions) -> None:
@@ -348,14 +225,6 @@ def _judge(options: RunOptions, entry: ModelEntry, *, look_only: bool, patients:
     if options.from_results and not (options.judge or options.judge_endpoints):
         return None
     return asked_judge(options, entry.defaults.judge, look_only=look_only, patients=patients)
-
-
-def _judge_name(options: RunOptions, judge: Asked | None, recorded: Recorded | None) -> str:
-    """Return the judge's name: of a result tree its own, and whoever judges what it leaves open."""
-    named = judge.entry.name if judge is not None else ORACLE
-    if recorded is None:
-        return named
-    return f"{recorded.judge} + {named}" if judge is not None or options.judge == ORACLE else recorded.judge
 
 
 def _demand_prompts(protocol: Protocol, model: Asked, judge: Asked | None) -> None:

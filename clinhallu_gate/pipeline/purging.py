@@ -10,8 +10,9 @@ from typing import Final
 
 from clinhallu_gate.deidentification.kept import FILE as PREFLIGHT
 from clinhallu_gate.errors import BadInput
-from clinhallu_gate.pipeline.folder import IDS_FILE, RESULTS_FILE
+from clinhallu_gate.pipeline.folder import IDS_FILE
 from clinhallu_gate.pipeline.run import FAILURE_FILE
+from clinhallu_gate.pipeline.verdict_table import RESULTS_FILE
 from clinhallu_gate.private import private_folder
 from clinhallu_gate.scan.kept import IDENTIFIERS_FILE
 from clinhallu_gate.tree.evidence import INSTANCES_FILE, TRACES_FILE

@@ -23,11 +23,12 @@ from clinhallu_gate.pipeline.asked import Asked
 from clinhallu_gate.pipeline.baseline import baseline_texts
 from clinhallu_gate.pipeline.hosts import Hosts, Listeners
 from clinhallu_gate.pipeline.plan import Plan
-from clinhallu_gate.pipeline.prepare import Prepared
-from clinhallu_gate.pipeline.stopping import Stopping
+from clinhallu_gate.pipeline.prepared import Prepared
+from clinhallu_gate.pipeline.stopping import Stopping, asked_of
 from clinhallu_gate.planning.certify import Capability, capability
 from clinhallu_gate.records import Reading
 from clinhallu_gate.redaction import redacted
+from clinhallu_gate.report.decision import Stopped
 from clinhallu_gate.report.pictures import ASSETS, PICTURES, Pictures
 from clinhallu_gate.results import Results
 from clinhallu_gate.scan import KnownValues, ScanResult
@@ -223,6 +224,14 @@ class Run:
         self.scanned = found
         self.failure = self.failure_in_full = f"{other}; {said}" if other else said
         self.gates = tuple(gate_result(spec, None, self.failure) for spec in self.selected)
+
+    @property
+    def stopped(self) -> Stopped | None:
+        """How early evaluation ended; None where it could not."""
+        if self.stopping is None:
+            return None
+        asked = asked_of(self.results)
+        return Stopped(seed=self.prepared.order_seed, asked=asked, of=self.stopping.planned)
 
     @property
     def told(self) -> Results:

@@ -20,7 +20,8 @@ from clinhallu_gate.pipeline.folder import begin_folder, decision_of, revoke, wr
 from clinhallu_gate.pipeline.hosts import Hosts
 from clinhallu_gate.pipeline.known import known_of_data, scan_beside
 from clinhallu_gate.pipeline.plan import make_plan
-from clinhallu_gate.pipeline.prepare import Prepared, prepare
+from clinhallu_gate.pipeline.prepare import prepare
+from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.pipeline.run import Run, capability_of, hosts_of
 from clinhallu_gate.planning.certify import Capability
 from clinhallu_gate.plugin.approved import Approving, demand_approvable

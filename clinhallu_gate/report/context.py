@@ -43,6 +43,8 @@ class RunContext(Record):
     calls_from_store: int
     notes: tuple[str, ...] = ()
     """Whatever limits what the run says: ``--limit 40: 40 of 240 instances``, ``exploratory run``."""
+    searches: Mapping[str, str] = {}
+    """What was looked for in patients' files and in what the run leaves, by the name of the search."""
     alarms: tuple[str, ...] = ()
     """What has to be said before any figure is, wherever one is shown."""
     rationale: Mapping[str, str] = {}

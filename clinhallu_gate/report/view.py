@@ -60,7 +60,7 @@ def report_view(
         next_steps=next_steps(decision, context),
         command=one_line(context.command, limit=2000),
         run_dir=one_line(context.run_dir, limit=2000),
-        facts=tuple(Fact(name=fact.name, value=one_line(fact.value)) for fact in _facts(decision, context)),
+        facts=tuple(Fact(name=fact.name, value=one_line(fact.value, limit=800)) for fact in _facts(decision, context)),
     )
 
 
@@ -86,6 +86,8 @@ def _facts(decision: DecisionDocument, context: RunContext) -> Iterator[Fact]:
         yield Fact(name="data", value=f"{data.name}, {plural(data.instances, 'instance')}, {data.sha256}")
     if decision.baseline is not None:
         yield Fact(name="baseline", value=decision.baseline)
+    for name, value in context.searches.items():
+        yield Fact(name=name, value=value)
     yield Fact(name="versions", value=", ".join(f"{name} {version}" for name, version in context.versions.items()))
     yield Fact(name="machine", value=context.machine)
     yield Fact(name="time", value=f"{context.started} to {context.finished}")

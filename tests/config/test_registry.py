@@ -307,3 +307,19 @@ def test_an_entry_is_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         resolve_model("phantom-vlm").dtype = "auto"  # type: ignore[misc]
     assert isinstance(resolve_model("phantom-vlm"), ModelEntry)
+
+
+@pytest.mark.parametrize(
+    ("flags", "limit"),
+    [
+        (("--limit-mm-per-prompt", '{"image": 7}'), 7),
+        (('--limit-mm-per-prompt={"image": {"count": 3, "width": 512}}',), 3),
+        (("--max-model-len", "2048"), None),
+        (("--limit-mm-per-prompt",), None),
+        (("--limit-mm-per-prompt", '{"video": 1}'), None),
+        (("--limit-mm-per-prompt", "image=4"), None),
+    ],
+)
+def test_the_number_of_images_is_the_servers_limit(flags: tuple[str, ...], limit: int | None) -> None:
+    """As vLLM's flag says in JSON; without it nobody knows."""
+    assert ModelEntry(name="m", source="m", serve_args=flags).max_images == limit

@@ -10,7 +10,7 @@ import pytest
 from data_files import ROW, manifest, png
 
 from clinhallu_gate.datasets.dataset import Selected
-from clinhallu_gate.datasets.frozen import FrozenFile, read_frozen
+from clinhallu_gate.datasets.frozen_list import FrozenFile, read_frozen
 from clinhallu_gate.datasets.load import DataOptions, Dataset, load_data
 from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.errors import BadInput

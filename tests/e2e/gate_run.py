@@ -114,10 +114,14 @@ class Rig:
 
     @property
     def env(self) -> dict[str, str]:
-        """Return the environment of commands: no key, and no trace of a CI, where pytest cuts no line."""
+        """Return the environment of commands: no key, and no trace of a CI, where pytest cuts no line.
+
+        Plugins of theirs may import what tests of several folders share.
+        """
         theirs = ("PYTEST_", "GITHUB_", "CI", "BUILD_NUMBER", "CLINHALLU_GATE_")
         ours = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
-        return {**ours, "COLUMNS": "120", "TMPDIR": str(self.root / "tmp")}
+        found = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(CHECKOUT / "tests" / "shared"))))
+        return {**ours, "COLUMNS": "120", "TMPDIR": str(self.root / "tmp"), "PYTHONPATH": found}
 
     def folder(self) -> Path:
         """Return a run folder that nobody has."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from canaries import PATIENTS, Search, echo, judge, write_ward
 from gate_run import GATES, Outcome, Rig
+from PIL import Image
 
 from clinhallu_gate.cli import main
 from clinhallu_gate.private import private_folder
@@ -52,6 +53,30 @@ class Ward:
         }
         words = [word for pair in options.items() for word in pair if pair[0] not in rest]
         return self.rig.run(*GATES, *rest, *words, "-p", "no:xdist", env={SITE_KEY: str(self.folder / "site.key")})
+
+
+def write_atlas(folder: Path) -> Path:
+    """Write a manifest of 24 questions about nobody."""
+    folder.mkdir()
+    for number in range(24):
+        Image.new("RGB", (8, 8), (number, 9, 9)).save(folder / f"{number}.png")
+    rows = [
+        {
+            "source_id": str(number),
+            "question": f"What is seen in plate {number}?",
+            "question_type": "open_ended",
+            "answer": "a mass",
+            "images": [f"{number}.png"],
+            "gold_visual_recognition": "A mass of 3 cm is seen on the left.",
+            "gold_knowledge_recall": "A mass of 3 cm needs follow-up.",
+            "gold_reasoning": "So there is a mass on the left.",
+            "phi": False,
+        }
+        for number in range(24)
+    ]
+    path = folder / "atlas.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -148,11 +173,7 @@ def test_a_clinician_finds_who_flipped(candidate: Outcome, in_use: Outcome) -> N
 
 def test_local_rates_stand_beside_public_ones(ward: Ward, in_use: Outcome) -> None:
     """Those of another run of the same model, or of the same run; of another model, judge or protocol they do not."""
-    folder = ward.folder / "open"
-    folder.mkdir()
-    public = folder / "atlas.jsonl"
-    rows = [json.loads(line) | {"phi": False} for line in write_ward(folder).read_text().splitlines()]
-    public.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    public = write_atlas(ward.folder / "open")
     shown = ward.gate("--data", str(public))
     said = "Here and on public data"
     assert said not in (shown.folder / "report.html").read_text()

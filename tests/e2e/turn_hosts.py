@@ -13,7 +13,7 @@ from replay import GoldReplay, errors_at
 
 from clinhallu_gate.pipeline import run
 from clinhallu_gate.pipeline.hosts import Hosts
-from clinhallu_gate.pipeline.prepare import Prepared
+from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.testing import ScriptedServer
 from clinhallu_gate.vocabulary import ANSWER, Stage
 

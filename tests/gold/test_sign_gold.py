@@ -339,7 +339,7 @@ def test_the_command_signs(drafted: Path, capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out == f"{own}: 1 signed (0 of them edited), 0 rejected, 1 left open.\n"
     assert not drafted.with_name("ward.signed-gold.jsonl").exists()
     assert main([*words, "--out", "/nowhere/at/all"]) == 4
-    assert "/nowhere/at: cannot be written" in capsys.readouterr().err
+    assert "/nowhere/at/all: cannot be written" in capsys.readouterr().err
 
 
 def test_signing_leaves_nothing_behind(drafted: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clinhallu_gate.pipeline.folder import write_results
+from clinhallu_gate.pipeline.verdict_table import write_results
 from clinhallu_gate.records import GoldTrace, Image, Instance
 from clinhallu_gate.results import Results
 from clinhallu_gate.tree import ResultTree, fill, read_tree

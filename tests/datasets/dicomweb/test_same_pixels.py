@@ -16,7 +16,7 @@ from clinhallu_gate._scripted.phantom_dicom import (
     write_manifest,
     write_pngs,
 )
-from clinhallu_gate.datasets.frozen import read_frozen
+from clinhallu_gate.datasets.frozen_list import read_frozen
 from clinhallu_gate.datasets.load import DataOptions, Dataset, load_data
 from clinhallu_gate.pipeline.freezing import freeze
 from clinhallu_gate.pseudonym import site_key
