@@ -1,7 +1,7 @@
 """DICOM studies in which every header that can hold text holds a word of its own that must not be seen."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -183,6 +183,18 @@ def write_scans(folder: Path) -> Path:
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     lacking = ({name: told for name, told in row.items() if not name.startswith("gold_")} for row in rows)
     (folder / "drafts.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in lacking))
+    return path
+
+
+def write_uids(folder: Path, studies: Iterable[Iterable[Dataset]]) -> Path:
+    """Write a manifest of an archive that holds these studies, one a patient: the same rows, with UIDs for images."""
+    rows = [json.loads(line) for line in (folder / "ward.jsonl").read_text().splitlines()]
+    named = [file for files in studies for file in list(files)[:1] for _ in range(len(rows) // len(PATIENTS))]
+    for row, file in zip(rows, named, strict=True):
+        del row["images"]
+        row |= {"study_uid": str(file.StudyInstanceUID), "series_uid": str(file.SeriesInstanceUID)}
+    path = folder / "archive.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     return path
 
 

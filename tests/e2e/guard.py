@@ -54,17 +54,22 @@ class Spoken:
 
 
 def spoken_to(folder: Path, *command: str, env: Mapping[str, str]) -> set[Spoken]:
-    """Run a command, and return whom it and all its children connected or sent to, whatever they are written in."""
+    """Run a command, and return whom it and all its children connected or sent to, whatever they are written in.
+
+    What it says is left in the file ``said``.
+    """
     trace = folder / "trace"
     watched = ("-e", "trace=connect,sendto,sendmsg,sendmmsg", "-e", "signal=none", "-s", "0")
-    subprocess.run(
-        [program("strace"), "-f", "-qq", *watched, "-o", str(trace), *command],
-        env={**os.environ, **env},
-        cwd=folder,
-        capture_output=True,
-        check=False,
-        timeout=300,
-    )
+    with (folder / "said").open("wb") as said:
+        subprocess.run(
+            [program("strace"), "-f", "-qq", *watched, "-o", str(trace), *command],
+            env={**os.environ, **env},
+            cwd=folder,
+            stdout=said,
+            stderr=said,
+            check=False,
+            timeout=300,
+        )
     found = [match for line in trace.read_text("utf-8", "replace").splitlines() if (match := _ADDRESS.search(line))]
     return {Spoken(match["family"], match["host"] or "", int(match["port"] or 0)) for match in found}
 

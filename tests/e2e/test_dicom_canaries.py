@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import shutil
 import signal
 import sys
 import time
@@ -14,10 +15,11 @@ from typing import Final
 import pyarrow.parquet as pq
 import pytest
 from canaries import PATIENTS, Search, closing, echo, is_image, marked, read_pixels
-from dicom_canaries import attributes, study, value, write_scans
+from dicom_canaries import attributes, study, value, write_scans, write_uids
 from gate_run import GATES, Rig
 from guard import elsewhere, spoken_to
 from installed import program
+from orthanc import orthanc
 from PIL import Image as Pillow
 from pydicom.uid import ExplicitVRLittleEndian
 from pypdf import PdfReader
@@ -138,7 +140,6 @@ def test_a_whole_run_shows_no_header(ward: Ward, whole: Seen) -> None:
     """Neither run folder, terminal, test report, log, caches nor a CI summary; what headers say is other or a group."""
     assert whole.outcome.status == 1, whole.outcome.out[-3_000:]
     assert all(path.exists() for path in (whole.junit, whole.cache, whole.step_summary, whole.log))
-    assert whole.log.stat().st_size > 0
     assert whole.everywhere(Search()) == {}
     assert Search().folder(ward.cache) == {}
     found = whole.outcome.manifest["preflight"]
@@ -162,6 +163,7 @@ def test_flips_on_a_frozen_list_show_no_header(ward: Ward, whole: Seen, tmp_path
         )
     assert seen.outcome.status in (0, 1)
     assert seen.everywhere(Search()) == {}
+    assert seen.log.stat().st_size > 0  # workers would have emptied it
     assert "flips" in seen.outcome.out
     assert Search(pixels=False).file(private_folder(seen.outcome.folder) / "flips.csv")
     said(capsys, "compare", str(whole.outcome.folder), str(seen.outcome.folder))
@@ -301,18 +303,25 @@ def test_evidence_and_report_show_no_header(whole: Seen, tmp_path: Path, capsys:
 # --- whom a run speaks to ---------------------------------------------------------------------------------------------
 
 
-def test_a_run_on_dicom_speaks_to_this_machine_alone(ward: Ward, tmp_path: Path) -> None:
-    """Headers are read, frames drawn in children, model and judge asked: every address is loopback, in any process."""
-    junit, run = tmp_path / "junit.xml", tmp_path / "run"
-    root = ward.rig.root
-    words = ward.words(
-        *GATES, "-n", "2", "--preflight", "full", "--run-dir", str(run), "--rootdir", str(root), junit=junit
-    )
-    paths = [str(root / word) if word.startswith("suites/") else word for word in words]
+def test_a_run_from_an_archive_speaks_to_this_machine_alone(
+    ward: Ward, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Studies are fetched, drawn in children, gated: every address is loopback, in any process, and no UID is told."""
+    run, root, studies = tmp_path / "run", ward.rig.root, [list(study(place)) for place in range(len(PATIENTS))]
+    data = write_uids(ward.folder, studies)
+    words = ward.words(*GATES, "-n", "0", "--run-dir", str(run), "--rootdir", str(root), junit=tmp_path / "junit.xml")
     proxy = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://192.0.2.2:3128")
-    env = {**ward.env, "HF_ENDPOINT": "http://192.0.2.1", **proxy}
-    spoken = spoken_to(tmp_path, sys.executable, "-m", "pytest", *paths, env=env)
-    assert (run / "decision.json").exists()
-    assert {URL(server.base_url).port for server in (ward.model, ward.judge)} <= {one.port for one in spoken}
+    with orthanc(tmp_path_factory.mktemp("archive")) as archive:
+        archive.store(file for files in studies for file in files)
+        replaced = {str(ward.folder / "ward.jsonl"): archive.spec(data)}
+        paths = [str(root / word) if word.startswith("suites/") else replaced.get(word, word) for word in words]
+        env = {**ward.env, **archive.credentials, "HF_ENDPOINT": "http://192.0.2.1", **proxy}
+        spoken = spoken_to(tmp_path, sys.executable, "-m", "pytest", *paths, env=env)
+    assert (run / "decision.json").exists(), (tmp_path / "said").read_text()[-3_000:]
+    ports = {URL(server.base_url).port for server in (ward.model, ward.judge)}
+    assert {*ports, archive.port} <= {one.port for one in spoken}
     assert elsewhere(spoken) == []
-    assert Search().folder(run) == {}
+    assert (tmp_path / "junit.log").stat().st_size > 0
+    assert Search(pixels=False).folder(private_folder(run) / "dicomweb")
+    shutil.rmtree(private_folder(run))
+    assert Search().folder(tmp_path) == {}
