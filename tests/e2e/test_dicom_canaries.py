@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -169,18 +170,43 @@ def test_flips_on_a_frozen_list_show_no_header(ward: Ward, whole: Seen, tmp_path
     said(capsys, "compare", str(whole.outcome.folder), str(seen.outcome.folder))
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
-def test_a_server_that_dies_in_the_middle_shows_no_header(ward: Ward, tmp_path: Path, workers: str) -> None:
-    """From its tenth call on it fails with messages that repeat the prompt: nothing is decided, nothing told."""
+@pytest.fixture
+def strict(tmp_path: Path) -> Path:
+    """A policy under which a run with many open verdicts is not completed."""
     policy = tmp_path / "policy.yaml"
     policy.write_text(POLICY.replace("max_unjudged: 1.0", "max_unjudged: 0.1"))
+    return policy
+
+
+def test_a_server_that_gives_up_in_the_middle_shows_no_header(ward: Ward, strict: Path) -> None:
+    """From its tenth call on it fails with messages that repeat the prompt: nothing is decided, nothing told."""
     calls = count(1)
 
-    def dying(request: Request, attempt: int) -> Fault | None:
+    def failing(request: Request, attempt: int) -> Fault | None:
         return closing(request, attempt) if next(calls) >= 10 else None
 
-    with ScriptedServer(reply=echo, faults=dying, model="dying") as model:
-        seen = ward.gate("-n", workers, "--full-trace", model=model, policy=policy)
+    with ScriptedServer(reply=echo, faults=failing, model="failing") as model:
+        seen = ward.gate("-n", "2", "--full-trace", model=model, policy=strict)
+    not_completed(seen)
+
+
+def test_a_server_that_dies_in_the_middle_shows_no_header(ward: Ward, strict: Path) -> None:
+    """After some replies nobody listens any more at its address."""
+    with ScriptedServer(reply=echo, latency=lambda _: 0.05, model="dying") as model:
+
+        def end() -> None:
+            while model.requests < 10:
+                time.sleep(0.01)
+            model.close()
+
+        (killer := threading.Thread(target=end, daemon=True)).start()
+        seen = ward.gate(*GATES, "-n", "0", "--concurrency", "4", "--full-trace", model=model, policy=strict)
+        killer.join()
+    not_completed(seen)
+
+
+def not_completed(seen: Seen) -> None:
+    """Check that there is no decision, and that only the private folder tells of anybody."""
     assert seen.outcome.status == 11
     assert seen.outcome.decision["decision"] is None
     assert seen.everywhere(Search()) == {}
