@@ -103,6 +103,7 @@ def revoke(run: Run, found: ScanResult) -> ReportView:
     """Write the folder of a run anew of which something was found where it may be shared: it decides nothing."""
     before = run.scanned or ScanResult(values=found.values)
     run.withhold(before.with_hits(found.hits, files=found.files))
+    (run.prepared.run_dir / decision.FILE_NAME).unlink(missing_ok=True)  # also if nothing can be written any more
     with for_owner_alone(wanted=run.prepared.patient_data):
         view = _write_documents(run)
         _finish(run)

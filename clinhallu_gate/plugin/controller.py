@@ -35,6 +35,8 @@ from clinhallu_gate.plugin.view import RunView
 from clinhallu_gate.private import make_private
 from clinhallu_gate.records import Instance
 from clinhallu_gate.report.model import ReportView
+from clinhallu_gate.scan import UNSEARCHED, Hit, ScanResult
+from clinhallu_gate.unquoted import place_of
 
 NO_MODEL: Final = (
     "--model: none given, and these tests gate a model. Name a model of the registry, a hub id or a checkpoint folder, "
@@ -238,17 +240,29 @@ class ControllerState:
         self.others_failed = self.others_failed or report.failed
 
     def scan(self) -> None:
-        """Search what pytest wrote for what is known of patients; a hit takes the decision back."""
+        """Search what pytest wrote for what is known of patients; a hit takes the decision back.
+
+        What could not be searched is a hit, too.
+        """
         if self.prepared is None or not self.prepared.patient_data:
             return
-        known = (self.run.known if self.run is not None else None) or known_of_data(self.prepared)
-        found = scan_beside(known, written_beside(self._config), self._heard.text if self._heard else "")
+        found = self._searched(self.prepared)
         if not found.hits:
             return
         self._withheld = True
-        if self.run is not None and self.run.finished:
-            self.shown = revoke(self.run, found)
         self._say(f"known-value scan: {found.sentence}; do not hand it on. There is no decision (11).")
+        if self.run is not None and self.run.finished:
+            self.shown = None
+            with quoting_nobody(wanted=True, kept_in=self.prepared.kept_dir):
+                self.shown = revoke(self.run, found)
+
+    def _searched(self, prepared: Prepared) -> ScanResult:
+        try:
+            known = (self.run.known if self.run is not None else None) or known_of_data(prepared)
+            return scan_beside(known, written_beside(self._config), self._heard.text if self._heard else "")
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody knows what those files hold
+            unread = Hit(file=f"what pytest wrote ({place_of(error)})", what=UNSEARCHED)
+            return ScanResult(values=0, hits=(unread,))
 
     def _say(self, line: str) -> None:
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
