@@ -16,7 +16,7 @@ from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gate.release import EXIT_FAIL, EXIT_NO_DECISION, EXIT_NOT_COMPLETED
 from clinhallu_gate.hosting.endpoint import root_url
 from clinhallu_gate.pipeline.asked import is_public
-from clinhallu_gate.pipeline.folder import begin_folder, decision_of, revoke, write_folder
+from clinhallu_gate.pipeline.folder import append_step_summary, begin_folder, decision_of, revoke, write_folder
 from clinhallu_gate.pipeline.hosts import Hosts
 from clinhallu_gate.pipeline.known import known_of_data, scan_beside
 from clinhallu_gate.pipeline.plan import make_plan
@@ -239,7 +239,13 @@ class ControllerState:
         """Remember tests that could not even be collected (with ``--continue-on-collection-errors``)."""
         self.others_failed = self.others_failed or report.failed
 
-    def scan(self) -> None:
+    def finish(self) -> None:
+        """Search what was written; then tell the CI system what was decided, which cannot be taken back."""
+        self._scan()
+        if self.shown is not None:
+            append_step_summary(self.shown)
+
+    def _scan(self) -> None:
         """Search what pytest wrote for what is known of patients; a hit takes the decision back.
 
         What could not be searched is a hit, too.

@@ -138,6 +138,25 @@ def test_a_test_that_shows_a_text_takes_the_decision_back(rig: Rig, ward: Ward, 
     )
     assert shown_values(seen) == []
     assert RECORD not in (seen.outcome.folder / "report.html").read_text()
+    summary = seen.step_summary.read_text()
+    assert summary == (seen.outcome.folder / "summary.md").read_text()
+    assert "BLOCKED" not in summary
+
+
+def test_a_test_report_is_found_where_pytest_writes_it(rig: Rig, ward: Ward, tmp_path: Path) -> None:
+    """Of its name pytest expands variables and the home folder."""
+    own = rig.root / "suites" / "test_shows.py"
+    own.write_text(OWN)
+    words = ward.words(
+        "suites/test_shows.py", GATES[0], "-n", "0", junit=Path("$OUT/own.xml"), data=rewritten(ward, "plain.jsonl")
+    )
+    try:
+        outcome = rig.run(*words, env={**ward.env, "OUT": str(tmp_path)})
+    finally:
+        own.unlink()
+    assert RECORD in (tmp_path / "own.xml").read_text()
+    assert outcome.status == 11
+    assert {hit["file"] for hit in outcome.manifest["known_values"]["hits"]} == {"own.xml", "the terminal"}
 
 
 @pytest.mark.parametrize(
@@ -163,6 +182,7 @@ def test_what_could_not_be_searched_takes_the_decision_back(
     assert RECORD not in seen.outcome.out + seen.outcome.err
     assert "Traceback" not in seen.outcome.err
     if status == 3:
+        assert not seen.step_summary.exists()
         assert not (seen.outcome.folder / "decision.json").exists()
     else:
         assert (seen.outcome.decision["decision"], seen.outcome.decision["exit_status"]) == (None, 11)
