@@ -32,7 +32,7 @@ from clinhallu_gate.plugin.progress import Progress, teller
 from clinhallu_gate.plugin.sharing import Heard, listen, written_beside
 from clinhallu_gate.plugin.terminal import write_capability, write_preflight, write_summary
 from clinhallu_gate.plugin.view import RunView
-from clinhallu_gate.private import make_private
+from clinhallu_gate.private import make_private, without_core
 from clinhallu_gate.records import Instance
 from clinhallu_gate.report.model import ReportView
 from clinhallu_gate.scan import UNSEARCHED, Hit, ScanResult
@@ -89,7 +89,9 @@ class ControllerState:
         if self.prepared is not None:
             return
         options = run_options(self._config)
-        with quoting_nobody(wanted=not is_public(options)):
+        perhaps = not is_public(options)
+        self._confined.enter_context(without_core(wanted=perhaps))  # images are decoded while data are loaded
+        with quoting_nobody(wanted=perhaps):
             collect_only = self._config.option.collectonly
             self.prepared = prepare(options, look_only=collect_only, tell=teller(self._config))
         if self.prepared.patient_data:
