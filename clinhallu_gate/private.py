@@ -62,6 +62,11 @@ def demand_private(folder: Path, run_dir: Path | None = None) -> None:
         raise BadInput(f"{option}: others may enter it, and patients' images would lie there. Try: chmod 700 {folder}")
 
 
+def open_for_owner(path: str, flags: int) -> int:
+    """Open a file that only its owner may read, as ``opener`` of ``open``: it may hold texts of patients."""
+    return os.open(path, flags, 0o600)
+
+
 @contextmanager
 def without_core(*, wanted: bool = True) -> Iterator[None]:
     """Let this process, and whatever it starts within the block, dump no core: it would hold what was decoded."""

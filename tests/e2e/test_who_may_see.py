@@ -63,6 +63,30 @@ def protect(datasets, *rest):
 
 broken.protect = protect
 """,
+    "selection": """
+import clinhallu_gate.plugin.controller as broken
+
+def capable(prepared):
+    raise KeyError(str(prepared.datasets))
+
+broken.ControllerState._demand_approvable = lambda self, selection, prepared: capable(prepared)
+""",
+    "exchange": """
+from clinhallu_gate.plugin.exchange import Exchange
+
+def write_data(self, model, instances, gates):
+    raise OSError(28, str(instances))
+
+Exchange.write_data = write_data
+""",
+    "results": """
+from clinhallu_gate.plugin.exchange import Exchange
+
+def write_results(self, view):
+    raise OSError(28, str(self.read_instances()))
+
+Exchange.write_results = write_results
+""",
 }
 CONFINED = '''
 """What a test of a user's own finds in its process, or in its worker."""
@@ -318,6 +342,29 @@ def test_a_fault_of_ours_shows_no_patient(ward: Ward, where: str, status: int, s
         kept = private_folder(seen.outcome.folder) / told
         assert Search().file(kept)
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ("selection", "internal error: KeyError in plugin/controller.py:"),
+        ("exchange", "internal error: OSError in plugin/controller.py:"),
+        ("results", "internal error: OSError in plugin/controller.py:"),
+    ],
+)
+def test_a_fault_between_controller_and_workers_shows_no_patient(ward: Ward, where: str, says: str) -> None:
+    """A disk that is full when data or findings are laid out for workers is no traceback."""
+    plugin = ward.rig.root / "suites" / "conftest.py"
+    plugin.write_text(BREAKS[where])
+    try:
+        seen = ward.gate(*GATES, "--full-trace", "-n", "2")
+    finally:
+        plugin.unlink()
+    assert seen.everywhere(Search()) == {}
+    assert seen.outcome.status == 3
+    assert says in seen.outcome.out + seen.outcome.err
+    assert "Traceback" not in seen.outcome.out + seen.outcome.err
+    assert "INTERNALERROR" not in seen.outcome.out + seen.outcome.err
 
 
 @pytest.mark.parametrize("fault", [Fault.reset(), Fault.truncated_body(), Fault.empty()], ids=["reset", "cut", "empty"])
