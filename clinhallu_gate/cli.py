@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from clinhallu_gate.errors import BadInput, DoesNotHold, EvaluationFailed, Incomplete
+from clinhallu_gate.private import without_core
+from clinhallu_gate.unquoted import NOT_SHOWN, place_of
 
 EXIT_OK: Final = 0
 EXIT_DOES_NOT_HOLD: Final = 1
 EXIT_INCOMPLETE: Final = 1
+EXIT_INTERNAL_ERROR: Final = 3
 EXIT_USAGE: Final = 4
 EXIT_NOT_COMPLETED: Final = 11
 
@@ -18,11 +21,13 @@ EXIT_NOT_COMPLETED: Final = 11
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return 0, or after one line on stderr another status.
 
-    4: input that cannot be used; 1: evidence that was changed, or a part that was not done; 11: a model that fails.
+    4: input that cannot be used; 1: evidence that was changed, or a part that was not done; 11: a model that fails;
+    3: an internal error, of which only kind and place are told, as it may quote data of patients.
     """
     arguments = _parser().parse_args(argv)
     try:
-        said: str = arguments.command(arguments)
+        with without_core():
+            said: str = arguments.command(arguments)
     except BadInput as error:
         sys.stderr.write(f"clinhallu-gate: {error}\n")
         return EXIT_USAGE
@@ -36,6 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"{error.said}\n")
         sys.stderr.write(f"clinhallu-gate: {error}\n")
         return EXIT_INCOMPLETE
+    except Exception as error:  # noqa: BLE001 - whatever it is, it may quote whom the data are of
+        sys.stderr.write(f"clinhallu-gate: internal error: {place_of(error)} ({NOT_SHOWN})\n")
+        return EXIT_INTERNAL_ERROR
     sys.stdout.write(f"{said}\n")
     return EXIT_OK
 

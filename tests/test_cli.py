@@ -1,6 +1,7 @@
 """The command line: what it writes, and how it refuses."""
 
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,36 @@ def test_export(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().err.startswith(
         f"clinhallu-gate: --out: {tmp_path}/tree/results/sample/gold/gold/gold_cot"
     )
+
+
+def test_no_command_dumps_a_core(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a server that it starts; the limit is as before when it is done."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    monkeypatch.setattr(
+        "clinhallu_gate.gold.command.run_draft", lambda _: str(resource.getrlimit(resource.RLIMIT_CORE)[0])
+    )
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    try:
+        assert main(["draft-gold", "ward.csv", "--model", "m"]) == 0
+        assert resource.getrlimit(resource.RLIMIT_CORE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+    assert capsys.readouterr().out == "0\n"
+
+
+def test_an_internal_error_quotes_nobody(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind and place are told, as of a run; the status is pytest's for such errors."""
+
+    def failing(_: object) -> str:
+        raise KeyError("Okonkwo")
+
+    monkeypatch.setattr("clinhallu_gate.gold.command.run_draft", failing)
+    assert main(["draft-gold", "ward.csv", "--model", "m"]) == 3
+    said = capsys.readouterr().err
+    assert said.startswith("clinhallu-gate: internal error: KeyError in cli.py:")
+    assert said.endswith(" (what it says is not shown, as it may be of patients)\n")
+    assert said.count("\n") == 1
+    assert "Okonkwo" not in said
 
 
 def test_names_of_models_lead_nowhere_else(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

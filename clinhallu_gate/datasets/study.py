@@ -3,12 +3,15 @@
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from clinhallu_gate.datasets.check import Unfit
 from clinhallu_gate.datasets.dataset import DrawnImage, Identifier
 from clinhallu_gate.datasets.row import Row
 from clinhallu_gate.records import Image
+
+#: What headers may say of a study, in words of a fixed list; a stratum may stand for it (``{modality}``).
+FACTS: Final = ("modality", "body_part", "manufacturer", "age", "sex")
 
 
 @dataclass(frozen=True, slots=True)

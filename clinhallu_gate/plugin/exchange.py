@@ -1,7 +1,6 @@
 """The private folder through which the controller and its workers talk: who collects what, and what was found."""
 
 import json
-import os
 import shutil
 import tempfile
 import threading
@@ -17,6 +16,7 @@ from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.errors import BadInput, EvaluationFailed, GateError
 from clinhallu_gate.pipeline.plan import Wanted
 from clinhallu_gate.plugin.view import INSTANCES, RunView, Snapshot
+from clinhallu_gate.private import open_for_owner
 from clinhallu_gate.records import Instance
 
 NOTHING: Final = "nothing was evaluated: no selected test asks for a verdict or a gate."
@@ -149,11 +149,6 @@ class Exchange:
     def _write(self, name: str, data: bytes) -> None:
         """Write a file so that nobody reads it half-written, not even two writers of one name."""
         part = self.folder / f".{name}.{threading.get_ident()}.{time.monotonic_ns()}"
-        with open(part, "xb", opener=_for_owner) as opened:
+        with open(part, "xb", opener=open_for_owner) as opened:
             opened.write(data)
         part.replace(self.folder / name)
-
-
-def _for_owner(path: str, flags: int) -> int:
-    """Open a file that only its owner may read: workers are given texts of patients, too."""
-    return os.open(path, flags, 0o600)

@@ -63,6 +63,30 @@ def protect(datasets, *rest):
 
 broken.protect = protect
 """,
+    "selection": """
+import clinhallu_gate.plugin.controller as broken
+
+def capable(prepared):
+    raise KeyError(str(prepared.datasets))
+
+broken.ControllerState._demand_approvable = lambda self, selection, prepared: capable(prepared)
+""",
+    "exchange": """
+from clinhallu_gate.plugin.exchange import Exchange
+
+def write_data(self, model, instances, gates):
+    raise OSError(28, str(instances))
+
+Exchange.write_data = write_data
+""",
+    "results": """
+from clinhallu_gate.plugin.exchange import Exchange
+
+def write_results(self, view):
+    raise OSError(28, str(self.read_instances()))
+
+Exchange.write_results = write_results
+""",
 }
 CONFINED = '''
 """What a test of a user's own finds in its process, or in its worker."""
@@ -78,6 +102,26 @@ def test_confined(instance):
     assert os.environ["HF_HUB_OFFLINE"] == "1"
     assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0
 '''
+
+#: Loads no data where a core could be dumped meanwhile.
+LOADING = """
+import os
+import resource
+
+import clinhallu_gate.pipeline.prepare as watched
+
+_, hard = resource.getrlimit(resource.RLIMIT_CORE)
+if "PYTEST_XDIST_WORKER" not in os.environ:  # what workers inherit is looked at as well
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+load = watched.load_data
+
+def load_data(*given, **named):
+    if resource.getrlimit(resource.RLIMIT_CORE)[0] != 0:
+        raise RuntimeError("a core could be dumped")
+    return load(*given, **named)
+
+watched.load_data = load_data
+"""
 
 
 @pytest.fixture(scope="module")
@@ -300,6 +344,29 @@ def test_a_fault_of_ours_shows_no_patient(ward: Ward, where: str, status: int, s
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ("selection", "internal error: KeyError in plugin/controller.py:"),
+        ("exchange", "internal error: OSError in plugin/controller.py:"),
+        ("results", "internal error: OSError in plugin/controller.py:"),
+    ],
+)
+def test_a_fault_between_controller_and_workers_shows_no_patient(ward: Ward, where: str, says: str) -> None:
+    """A disk that is full when data or findings are laid out for workers is no traceback."""
+    plugin = ward.rig.root / "suites" / "conftest.py"
+    plugin.write_text(BREAKS[where])
+    try:
+        seen = ward.gate(*GATES, "--full-trace", "-n", "2")
+    finally:
+        plugin.unlink()
+    assert seen.everywhere(Search()) == {}
+    assert seen.outcome.status == 3
+    assert says in seen.outcome.out + seen.outcome.err
+    assert "Traceback" not in seen.outcome.out + seen.outcome.err
+    assert "INTERNALERROR" not in seen.outcome.out + seen.outcome.err
+
+
 @pytest.mark.parametrize("fault", [Fault.reset(), Fault.truncated_body(), Fault.empty()], ids=["reset", "cut", "empty"])
 def test_a_server_that_dies_shows_no_patient(ward: Ward, fault: Fault) -> None:
     """It answers no call to its end: connections are reset, replies cut off or empty."""
@@ -311,13 +378,15 @@ def test_a_server_that_dies_shows_no_patient(ward: Ward, fault: Fault) -> None:
 
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_its_process_asks_no_hub_and_dumps_no_core(ward: Ward, workers: str) -> None:
-    """Nor do its workers."""
-    own = ward.rig.root / "suites" / "test_confined.py"
+    """Nor do its workers; the limit is there before data are loaded, whatever it was."""
+    own, plugin = ward.rig.root / "suites" / "test_confined.py", ward.rig.root / "suites" / "conftest.py"
     own.write_text(CONFINED)
+    plugin.write_text(LOADING)
     try:
         seen = ward.gate("suites/test_confined.py", "--no-decision", "-n", workers)
     finally:
         own.unlink()
+        plugin.unlink()
     assert (seen.outcome.status, seen.outcome.counts) == (0, {"passed": 24})
 
 

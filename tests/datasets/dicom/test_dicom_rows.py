@@ -22,6 +22,7 @@ from clinhallu_gate.datasets.dataset import Dataset, Identifier, Selected
 from clinhallu_gate.datasets.load import DataOptions, load_data
 from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.datasets.phantom.generate import phantom_instances
+from clinhallu_gate.errors import BadInput
 
 FACTS = ("modality:ct", "body_part:chest", "manufacturer:ge", "age:60-69", "sex:f")
 PATIENTS = {key: value for key, value in ASKED.items() if key != "phi"}
@@ -118,6 +119,9 @@ def test_a_stratum_may_name_facts(tmp_path: Path, options: DataOptions) -> None:
     assert _troubles(tmp_path, options, {**row, "stratum": "{modalty}"}) == [
         "1: stratum: {modalty} is no fact of a study. Valid: {modality}, {body_part}, {manufacturer}, {age}, {sex}"
     ]
+    with pytest.raises(BadInput) as refused:  # a piece of a patient's row is none of ours
+        _load(tmp_path, options, {**row, "stratum": "{okonkwo}", "phi": True})
+    assert "1: stratum: (not shown) is no fact of a study. Valid: {modality}, " in str(refused.value)
 
 
 def test_rows_of_one_patient_form_a_cluster(tmp_path: Path, options: DataOptions) -> None:
