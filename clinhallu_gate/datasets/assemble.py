@@ -115,7 +115,8 @@ class Assembly:
         if self.sort:
             usable.sort(key=lambda item: (len(item.id), item.id) if item.id.isdecimal() else (_NO_NUMBER, item.id))
         instances = self._instances(usable)
-        laid = self._laid(usable, instances)
+        pictured = {each.id: self._pictured(item, each) for item, each in zip(usable, instances, strict=True)}
+        laid = {} if self.beside is None else {each.id: self.beside.lay(each, pictured[each.id]) for each in instances}
         instances = tuple(_with_gold(each, laid.get(each.id)) for each in instances)
         problems = sorted(
             replace(problem, text=told(problem.text, withhold=problem.file in self.patients))
@@ -132,6 +133,7 @@ class Assembly:
             left_out=tuple(problems),
             files=headers.files,
             identifiers=headers.identifiers,
+            pictured={item.id: pictured[item.id] for item in usable if item.study},
             drawn=tuple(image for item in usable if item.study for image in item.study.drawn),
             notes=headers.notes,
             selected=selected,
@@ -140,19 +142,12 @@ class Assembly:
         )
         return Part(dataset, dataset.left_out, total)
 
-    def _laid(self, usable: Sequence[Checked], instances: Sequence[Instance]) -> dict[str, Laid]:
-        """Return whose word the gold of each instance is; nothing for data that come with theirs."""
-        if self.beside is None:
-            return {}
-        pairs = zip(usable, instances, strict=True)
-        return {each.id: self.beside.lay(each, self._pictured(item, each)) for item, each in pairs}
-
-    def _pictured(self, item: Checked, instance: Instance) -> list[str]:
+    def _pictured(self, item: Checked, instance: Instance) -> tuple[str, ...]:
         """Return what tells which images a row speaks of: a study as a whole, of others what is sent."""
         if item.study is None:
-            return [image.sha256 for image in instance.images]
+            return tuple(image.sha256 for image in instance.images)
         plain = (self.taken[name] for name in item.row.images if name not in item.study.images)
-        return [item.study.source, *(image.sha256 for image in plain if isinstance(image, Image))]
+        return (item.study.source, *(image.sha256 for image in plain if isinstance(image, Image)))
 
     def _rows(self, raws: Iterable[RawRow]) -> tuple[int, list[Checked]]:
         checked: dict[str, Checked] = {}
