@@ -9,9 +9,10 @@ from clinhallu_gate.stats.planning import MOST, fixed_n_difference, never_event_
 from clinhallu_gate.stats.shown import SEED, Layout, Simulated, fitted, limit_at_best
 
 #: Samples at each of three sizes around the one that was found, in two steps, and how far these lie apart, as a share.
-_AROUND: Final = ((60, 0.25), (240, 0.12))
+_AROUND: Final = ((40, 0.25), (100, 0.12))
 #: Values of a sample beyond which none is simulated: so many meet what the variance alone says.
 _LARGE: Final = 15_000
+_TIE: Final = 1e-6
 
 
 def patients_without_any(layout: Layout, threshold: float, alpha: float) -> int | None:
@@ -39,8 +40,9 @@ def patients_without_difference(
 ) -> int | None:
     """Return with how many patients like these a difference of 0 is shown to be at most ``margin``.
 
-    Estimated from the variance, then by a logistic curve through the shares of simulated samples that pass near by, as
-    small strata and few telling patients cost more. Rounded up to two digits. None if more than ``MOST`` are needed.
+    Estimated from the variance, which is all that independent pairs take; of others then by a logistic curve through
+    the shares of simulated samples that pass near by, as small strata and few telling patients cost more. Its error is
+    some 8 %, and it is rounded up to two digits. None if more than ``MOST`` are needed.
 
     Args:
         layout: Strata, clusters and weights.
@@ -53,8 +55,8 @@ def patients_without_difference(
     pairs = fixed_n_difference(0.0, margin, discordance, alpha=alpha, power=power)
     if pairs is None:
         return None
-    each = layout.n / layout.clusters
-    found = max(pairs * layout.clusters / worth(layout, icc), 2.0)
+    each, independent = layout.n / layout.clusters, worth(layout, icc)
+    found = max(pairs * layout.clusters / independent, 2.0)
     rng = np.random.default_rng(SEED)
 
     def share(size: float, count: int) -> float:
@@ -63,7 +65,7 @@ def patients_without_difference(
         return Simulated(larger, margin, alpha, icc, discordance, rng).share(0.0, count)
 
     for count, apart in _AROUND:
-        if found * each <= _LARGE:
+        if independent < layout.n - _TIE and found * each <= _LARGE:
             size = found**-0.5
             found = fitted(share, power, [size * (1.0 - apart), size, size * (1.0 + apart)], count) ** -2.0
     patients = _rounded_up(max(found, layout.clusters + 1.0))
