@@ -39,10 +39,10 @@ class Headers:
     identifiers: frozenset[Identifier] = frozenset()
     notes: tuple[str, ...] = ()
     studies: Mapping[str, Study | Unfit] = field(default_factory=dict)
-    """By the identity of the row; rows without DICOM are not there."""
+    """By where the row stands, as they were asked for; rows without DICOM are not there."""
 
 
-#: Whether a row is taken, by its identity and what is known of it with its headers.
+#: Whether a row is taken, by where it stands and what is known of it with its headers.
 Wanted: TypeAlias = Callable[[str, Row], bool]
 
 

@@ -136,6 +136,33 @@ def test_patients_who_were_put_together_are_noticed(path: Path, options: DataOpt
         loaded(path, [*THREE[:3], {**THREE[3], "patient_id": "Doe 1"}], listed, options)
 
 
+@pytest.mark.parametrize(
+    "left",
+    [
+        [patient(2), patient(4, patient_id="Doe 2"), patient(3, patient_id="Doe 2")],
+        [patient(2), patient(4), patient(3)],
+    ],
+    ids=["put together", "taken apart"],
+)
+def test_so_they_are_where_a_row_may_be_let_go(left: list[dict[str, Any]], path: Path, options: DataOptions) -> None:
+    """One patient's row is gone, which is allowed; that the rows which are left are other patients' is not."""
+    rows = [patient(1), patient(2), patient(4, patient_id="Doe 2"), patient(3)]
+    listed = frozen(path, rows)
+    data = loaded(path, rows[1:], listed, options, allowed=1)
+    assert (len(data.instances), len({each.cluster for each in data.instances})) == (3, 2)
+    with pytest.raises(BadInput, match="but not who shares a patient"):
+        loaded(path, left, listed, options, allowed=1)
+
+
+def test_the_order_of_rows_is_of_no_meaning(path: Path, options: DataOptions) -> None:
+    """Rows of a manifest may be sorted anew: it is the same data in the list's order, with the digest that it had."""
+    listed = frozen(path, THREE)
+    (before,) = load_data([str(path)], options)
+    data = loaded(path, [patient(4), *reversed(THREE)], listed, options)
+    assert (data.instances, data.sha256) == (before.instances, before.sha256)
+    assert list(data.rows) == [each.id for each in data.instances]
+
+
 def test_a_list_of_another_key_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its names stand for nobody here, which is no change of the data."""
     listed = frozen(path, THREE)

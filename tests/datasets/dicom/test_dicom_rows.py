@@ -358,6 +358,17 @@ def test_a_study_has_its_day_from_its_header(tmp_path: Path, options: DataOption
     ]
 
 
+def test_an_identity_is_that_of_the_row_whose_study_is_taken(tmp_path: Path, options: DataOptions) -> None:
+    """A follow-up may bear the name of the first examination: which of them a period takes, headers tell."""
+    save(tmp_path / "old.dcm", StudyDate="20200101")
+    save(tmp_path / "new.dcm", StudyDate="20240630", number=2)
+    rows = [{**ASKED, "images": [name]} for name in ("old.dcm", "new.dcm")]
+    dataset = _load(tmp_path, replace(options, period=Period(date(2024, 6, 1), None)), *rows)
+    assert [(image.instance, image.file) for image in dataset.drawn] == [("1", "new.dcm")]
+    assert dataset.selected == Selected(rows=2, outside=1)
+    assert _troubles(tmp_path, options, *rows) == [f"2: '1' is already the identity of {tmp_path / 'mine.jsonl'}:1"]
+
+
 def test_phantoms_are_the_same_as_dicom(tmp_path: Path, options: DataOptions) -> None:
     """Without loss every pixel that a model sees is the PNG's, and so are strata and clusters: gates decide alike."""
     phantoms = phantom_instances(studies=1)
