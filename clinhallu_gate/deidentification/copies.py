@@ -17,11 +17,11 @@ from clinhallu_gate.datasets.dicom.refusal import NotDrawable
 from clinhallu_gate.deidentification.cleaning import clean
 from clinhallu_gate.deidentification.findings import Flag
 from clinhallu_gate.deidentification.headers import look_at, overlays
-from clinhallu_gate.deidentification.known import Known, Left, empty_what_holds, known_values
+from clinhallu_gate.deidentification.known import Known, Left, empty_what_holds, known_values, values_of
+from clinhallu_gate.deidentification.pixels import clean_pixels, in_pixels
 from clinhallu_gate.deidentification.sources import refuse_without_image
 
 _UNNAMED: Final = "unnamed"
-_PIXELS: Final = 0x7FE0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,11 @@ def _copy(elements: Elements, key: bytes) -> Copy:
     known = known_values(elements)
     old = _uids(elements)
     laid_over = frozenset(overlays(elements))
+    clean_pixels(elements)
     clean(elements, key)
     emptied = empty_what_holds(elements, known)
+    if in_pixels(elements, known.whole | known.everywhere):
+        raise Left("its pixels")
     elements.file_meta = _meta(elements)
     data = encoded(elements)
     left = look_at(elements, deep=True)
@@ -130,13 +133,11 @@ def _know_kinds(elements: Elements) -> None:
             pass
 
 
-def header_bytes(path: Path) -> bytes:
-    """Return a copy's bytes without those of its pixels. Raises ``NotDrawable``, ``OSError``."""
+def told_by(path: Path) -> bytes:
+    """Return the values of a copy's header, one after the other. Raises ``NotDrawable``."""
     elements = read(path)
     with quiet():
-        for tag in [tag for tag in elements.keys() if tag.group == _PIXELS]:  # noqa: SIM118 - no mapping
-            del elements[tag]
-        return encoded(elements)
+        return b"\0".join((*values_of(elements), *values_of(elements.file_meta)))
 
 
 def write(copy: Copy, folder: Path) -> None:
