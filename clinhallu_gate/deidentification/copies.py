@@ -1,7 +1,6 @@
 """One de-identified copy: made in memory, checked, and written in one step."""
 
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,12 +13,14 @@ from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID
 from clinhallu_gate.datasets.dicom.quiet import quiet
 from clinhallu_gate.datasets.dicom.reading import read
 from clinhallu_gate.datasets.dicom.refusal import NotDrawable
+from clinhallu_gate.datasets.entries import PREAMBLE
 from clinhallu_gate.deidentification.cleaning import clean
 from clinhallu_gate.deidentification.findings import Flag
 from clinhallu_gate.deidentification.headers import look_at, overlays
 from clinhallu_gate.deidentification.known import Known, Left, empty_what_holds, known_values, values_of
 from clinhallu_gate.deidentification.pixels import clean_pixels, in_pixels
 from clinhallu_gate.deidentification.sources import refuse_without_image
+from clinhallu_gate.private import write_whole
 
 _UNNAMED: Final = "unnamed"
 
@@ -117,7 +118,7 @@ def _meta(elements: Elements) -> FileMetaDataset:
 
 def encoded(elements: Elements) -> bytes:
     """Return an object as a file, with a preamble of zeros."""
-    elements.preamble = b"\0" * 128
+    elements.preamble = b"\0" * PREAMBLE
     if not elements.file_meta.TransferSyntaxUID.is_implicit_VR:
         _know_kinds(elements)
     buffer = io.BytesIO()
@@ -144,11 +145,4 @@ def write(copy: Copy, folder: Path) -> None:
     """Write a copy below ``folder``, for its owner alone, whole or not at all. Raises ``OSError``."""
     path = folder / copy.name
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(copy.data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, copy.data)
