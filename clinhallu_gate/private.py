@@ -1,6 +1,7 @@
 """The private folder of a run: beside its run folder and for its owner alone, it keeps what others must not see."""
 
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,18 @@ def demand_private(folder: Path, run_dir: Path | None = None) -> None:
         raise BadInput(f"{option}: belongs to another user. Name a folder of your own.")
     if state.st_mode & _OTHERS:
         raise BadInput(f"{option}: others may enter it, and patients' images would lie there. Try: chmod 700 {folder}")
+
+
+def write_whole(file: Path, data: bytes) -> None:
+    """Write a file for its owner alone that is there whole or not at all, however many write it. Raises ``OSError``."""
+    part = file.with_name(f".{file.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+            opened.write(data)
+        part.replace(file)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 
 from clinhallu_gate.datasets.dicom.refusal import NotDrawable
 from clinhallu_gate.datasets.entries import kind_of
-from clinhallu_gate.deidentification.copies import Copy, copy_of, header_bytes, write
+from clinhallu_gate.deidentification.copies import Copy, copy_of, told_by, write
 from clinhallu_gate.deidentification.findings import Depth, Preflight, Unread
 from clinhallu_gate.deidentification.known import Index
 from clinhallu_gate.deidentification.preflight import preflight
@@ -149,7 +149,7 @@ def _take_back(folder: Path, done: _Done) -> None:
     """Delete copies whose headers hold a whole name, number or UID of any patient that was seen."""
     index = Index(done.known)
     for name, path in list(done.names.items()):
-        if index.found_in(header_bytes(folder / name)):
+        if index.found_in(told_by(folder / name)):
             (folder / name).unlink()
             del done.names[name]
             why = "held a name, number or UID of another patient; the copy was deleted"

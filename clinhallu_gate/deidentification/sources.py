@@ -8,14 +8,13 @@ from pydicom import Dataset as Elements
 from pydicom import config
 from pydicom.uid import UID
 
+from clinhallu_gate.datasets.dicom.layout import PIXELS
 from clinhallu_gate.datasets.dicom.refusal import NotDrawable
 from clinhallu_gate.datasets.entries import DICOMDIR
 from clinhallu_gate.deidentification.findings import Flag
 from clinhallu_gate.deidentification.headers import look_at
 from clinhallu_gate.deidentification.places import listed
 from clinhallu_gate.errors import BadInput
-
-_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
 class Refused(Exception):
@@ -61,7 +60,7 @@ def refuse_without_image(elements: Elements) -> None:
     if Flag.DOCUMENT in flags:
         raise Refused("is an encapsulated document, whose text may name anybody")
     kind = UID(str(elements.get("SOPClassUID", "")), config.IGNORE)
-    if not any(keyword in elements for keyword in _PIXELS):
+    if not any(keyword in elements for keyword in PIXELS):
         if "Image" in kind.name:
             raise NotDrawable("is an image without its pixels, perhaps cut off")
         raise Refused("holds no image")

@@ -186,21 +186,30 @@ def _append(file: Path, decided: Sequence[SignedRow]) -> list[SignedRow]:
     """Append what is new, whole or not at all; return it. What was signed before stays as the rows' history."""
     try:
         handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(handle, "ab") as out:
-            fcntl.flock(out, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
             last = {line.id: line for line in read_lines(file, SignedRow)}
             fresh = [row for row in decided if not _is_same(row, last.get(row.id))]
-            size = file.stat().st_size
-            try:
-                out.write(b"".join(row.model_dump_json().encode() + b"\n" for row in fresh))
-                out.flush()
-                os.fsync(out.fileno())
-            except OSError:
-                out.truncate(size)
-                raise
+            _write_whole(handle, b"".join(row.model_dump_json().encode() + b"\n" for row in fresh))
+        finally:
+            os.close(handle)
     except OSError as error:
         raise BadInput(f"{file}: cannot be written: {error.strerror or error}.") from None
     return fresh
+
+
+def _write_whole(handle: int, lines: bytes) -> None:
+    """Append ``lines`` on a line of their own, or leave the file as it was. Raises ``OSError``."""
+    size = os.fstat(handle).st_size
+    unended = lines and size and os.pread(handle, 1, size - 1) != b"\n"  # as an editor may have left it
+    rest = memoryview(b"\n" + lines if unended else lines)
+    try:
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        os.fsync(handle)
+    except OSError:
+        os.ftruncate(handle, size)
+        raise
 
 
 def _is_same(row: SignedRow, last: SignedRow | None) -> bool:

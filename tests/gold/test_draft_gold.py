@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from gold_files import GOLD, QUICK, draft_text, drafts, number_of, options, row,
 from clinhallu_gate.cli import main
 from clinhallu_gate.datasets.signed import DraftedRow, read_lines
 from clinhallu_gate.errors import BadInput, EvaluationFailed
-from clinhallu_gate.gold.draft import DraftOptions, draft_gold
+from clinhallu_gate.gold.draft import DraftOptions, draft_gold, write_private
 from clinhallu_gate.gold.prompt import draft_prompt
 from clinhallu_gate.pipeline.options import RunOptions
 from clinhallu_gate.testing import Fault, Request, ScriptedReply, ScriptedServer
@@ -322,3 +323,10 @@ def test_a_text_with_a_header_in_a_report_changes_no_other_stage(tmp_path: Path)
         drafted = draft_gold(str(ward(tmp_path, [row(1, report=hostile)])), options(server))
     assert drafted.rows[0].gold is not None
     assert drafted.rows[0].gold.visual_recognition == "An opacity in the left lower zone of study 1."
+
+
+def test_two_drafts_at_once_do_not_hinder_each_other(tmp_path: Path) -> None:
+    """Each writes its files whole; none is told that another's part is in its way."""
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: [write_private(tmp_path / "f", bytes([number])) for _ in range(200)], range(4)))
+    assert (tmp_path / "f").read_bytes() in {b"\0", b"\1", b"\2", b"\3"}

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import resource
+import signal
 import stat
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from clinhallu_gate.datasets.load import load_data
 from clinhallu_gate.datasets.signed import SignedRow, read_lines
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gold.draft import draft_gold
-from clinhallu_gate.gold.signing import sign_gold
+from clinhallu_gate.gold.signing import SignOptions, sign_gold
 from clinhallu_gate.testing import ScriptedServer
 
 BOTH = {"mrn-001": "approved", "mrn-002": "approved"}
@@ -176,6 +178,31 @@ def test_a_broken_line_is_said(drafted: Path) -> None:
     with pytest.raises(BadInput, match=r"ward.signed-gold.jsonl:3: is no line of it") as raised:
         load(drafted)
     assert "Okonkwo" not in str(raised.value)
+
+
+def test_a_full_disk_leaves_what_was_signed_before(drafted: Path) -> None:
+    """A signature is appended whole or not at all: the file is the same, and can be read."""
+    file = sign_gold(str(drafted), review(drafted, {"mrn-001": "approved"}), reviewer="Dr. N").file
+    before, sheet = file.read_bytes(), review(drafted, BOTH)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, hard))
+    try:
+        with pytest.raises(BadInput, match=r"signed-gold.jsonl: cannot be written: File too large"):
+            sign_gold(str(drafted), sheet, reviewer="Dr. N", options=SignOptions(private_cache=drafted.parent / "own"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert file.read_bytes() == before
+    assert [line.id for line in signed_lines(drafted)] == ["mrn-001"]
+
+
+def test_a_file_that_an_editor_saved_is_appended_to(drafted: Path) -> None:
+    """Its last line may have lost its end; the next one begins on its own."""
+    file = sign_gold(str(drafted), review(drafted, {"mrn-001": "approved"}), reviewer="Dr. N").file
+    file.write_bytes(file.read_bytes().rstrip(b"\n"))
+    sign_gold(str(drafted), review(drafted, BOTH), reviewer="Dr. N")
+    assert [line.id for line in signed_lines(drafted)] == ["mrn-001", "mrn-002"]
 
 
 def test_gold_of_the_manifest_is_supplied(tmp_path: Path) -> None:
