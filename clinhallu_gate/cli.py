@@ -181,6 +181,9 @@ def _add_freeze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-host", action="append", default=[], metavar="HOST", help="ask a DICOMweb server of this host, too"
     )
+    parser.add_argument(
+        "--allow-unsigned-gold", action="store_true", help="freeze drafts that nobody signed as they are"
+    )
     parser.set_defaults(command=_freeze)
 
 
@@ -310,6 +313,7 @@ def _freeze(arguments: argparse.Namespace) -> str:
         allow_bad_rows=arguments.allow_bad_rows,
         private_cache=arguments.private_cache,
         allow_hosts=tuple(arguments.allow_host),
+        allow_unsigned_gold=arguments.allow_unsigned_gold,
     ).line
 
 

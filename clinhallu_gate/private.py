@@ -48,15 +48,29 @@ def demand_private(folder: Path, run_dir: Path | None = None) -> None:
     try:
         if not folder.exists():
             make_private(folder)
-        state = folder.stat()
+        demand_own(folder, option)
     except OSError as error:
         raise BadInput(f"{option}: cannot be made: {error.strerror}.") from error
+
+
+def demand_own(folder: Path, said: str) -> None:
+    """See to it that a folder is ours and that nobody else may enter it; its mode may be wanted, and is not changed.
+
+    Args:
+        folder: What is there.
+        said: How a message begins, as with the option that names the folder.
+
+    Raises:
+        BadInput: It is not ours, others may enter it, or it is no folder.
+        OSError: It cannot be looked at.
+    """
+    state = folder.stat()
     if not stat.S_ISDIR(state.st_mode):
-        raise BadInput(f"{option}: is no folder.")
+        raise BadInput(f"{said}: is no folder.")
     if state.st_uid != os.geteuid():
-        raise BadInput(f"{option}: belongs to another user. Name a folder of your own.")
+        raise BadInput(f"{said}: belongs to another user. Name a folder of your own.")
     if state.st_mode & _OTHERS:
-        raise BadInput(f"{option}: others may enter it, and patients' images would lie there. Try: chmod 700 {folder}")
+        raise BadInput(f"{said}: others may enter it, and patients' data would lie there. Try: chmod 700 {folder}")
 
 
 def write_whole(file: Path, data: bytes) -> None:

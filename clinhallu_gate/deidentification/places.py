@@ -49,6 +49,11 @@ def _of_manifest(path: Path) -> Iterator[Path]:
     root, seen = path.parent.resolve(), set[str]()
     for row in READERS[path.suffix](path):
         images = row.content.get("images")
+        if images is None and row.content.get("study_uid") is not None:
+            raise BadInput(
+                f"{path}: names studies of a DICOMweb server, which are not here. A run looks at what it fetches; what "
+                "was fetched is looked at with: clinhallu-gate preflight PRIVATE_CACHE/dicomweb (of --private-cache)."
+            )
         for name in images if isinstance(images, list) else [images]:
             if isinstance(name, str) and name not in seen:
                 seen.add(name)

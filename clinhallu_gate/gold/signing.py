@@ -2,9 +2,8 @@
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +21,7 @@ from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gold.prompt import cleaned
 from clinhallu_gate.gold.reviewed import Reviewed, ReviewedRow, read_reviewed
 from clinhallu_gate.gold.rows import GoldRow, Reading, gold_rows, source_named
+from clinhallu_gate.pipeline.passing import passing_folder
 from clinhallu_gate.pipeline.run import utc_now
 from clinhallu_gate.private import demand_private
 from clinhallu_gate.records import GoldTrace
@@ -81,7 +81,7 @@ def sign_gold(spec: str, reviewed: Path, *, reviewer: str, options: SignOptions 
     read = read_reviewed(reviewed)
     _demand_same_person(reviewed, read, name)
     file = options.out or signed_file(source.manifest)
-    with _cache(source.manifest, file.parent, options.private_cache) as cache:
+    with _cache(source.manifest, file, options.private_cache) as cache:
         rows = {row.content_sha256: row for row in gold_rows(source, Reading(cache, options.allow_hosts))}
     wrong = list(_problems(read, rows))
     if wrong:
@@ -117,7 +117,7 @@ def _demand_same_person(path: Path, read: Reviewed, name: str) -> None:
 
 
 @contextmanager
-def _cache(manifest: Path, folder: Path, named: Path | None) -> Iterator[Path]:
+def _cache(manifest: Path, file: Path, named: Path | None) -> Iterator[Path]:
     """Give a folder for drawn images and fetched studies: one that is named, that of the drafts, or one for now."""
     if named is not None:
         demand_private(named)
@@ -126,12 +126,12 @@ def _cache(manifest: Path, folder: Path, named: Path | None) -> Iterator[Path]:
     if draft_folder(manifest).is_dir():
         yield draft_folder(manifest)
         return
-    try:
-        scratch = tempfile.TemporaryDirectory(prefix=".sign-gold-", dir=folder)
-    except OSError as error:
-        raise BadInput(f"{folder}: cannot be written: {error.strerror or error}.") from None
-    with scratch as made:
-        yield Path(made)
+    with ExitStack() as stack:
+        try:
+            made = stack.enter_context(passing_folder(file))
+        except OSError as error:
+            raise BadInput(f"{file.parent}: cannot be written: {error.strerror or error}.") from None
+        yield made
 
 
 def _problems(read: Reviewed, rows: Mapping[str, GoldRow]) -> Iterator[str]:

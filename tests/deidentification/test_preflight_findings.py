@@ -211,6 +211,20 @@ FOUND = Preflight(
 )
 
 
+@pytest.mark.parametrize("name", ["uids.csv", "uids.jsonl"])
+def test_a_manifest_of_uids_has_no_files_to_look_at(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That nothing was found in nothing is no answer; where fetched studies lie is."""
+    texts = {"uids.csv": "id,study_uid\n1,1.2.3\n", "uids.jsonl": '{"id": "1", "study_uid": "1.2.3"}\n'}
+    (tmp_path / name).write_text(texts[name])
+    assert main(["preflight", str(tmp_path / name)]) == 4
+    said = capsys.readouterr().err
+    assert f"{name}: names studies of a DICOMweb server, which are not here." in said
+    assert "clinhallu-gate preflight PRIVATE_CACHE/dicomweb" in said
+    assert "1.2.3" not in said
+
+
 def test_the_wording() -> None:
     """Every line says what was found; of text in pixels none says that there is none."""
     assert preflight_lines(FOUND) == [

@@ -17,6 +17,7 @@ from clinhallu_gate.datasets.load import load_data
 from clinhallu_gate.datasets.signed import SignedRow, read_lines
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gold.draft import draft_gold
+from clinhallu_gate.gold.rows import gold_rows
 from clinhallu_gate.gold.signing import SignOptions, sign_gold
 from clinhallu_gate.testing import ScriptedServer
 
@@ -374,6 +375,24 @@ def test_signing_leaves_nothing_behind(drafted: Path) -> None:
     before = {each.name for each in drafted.parent.iterdir()}
     sign_gold(str(drafted), review(drafted, BOTH), reviewer="Dr. N")
     assert {each.name for each in drafted.parent.iterdir()} - before == {"ward.signed-gold.jsonl", "ward.reviewed.json"}
+
+
+def test_images_lie_in_a_folder_that_purge_knows(drafted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are no drafts beside the manifest; what a killed command left there is removed."""
+    sheet = review(drafted, BOTH)
+    drafted.with_name("ward.gold").rename(drafted.with_name("elsewhere"))
+    left = drafted.with_name("ward.signed-gold.jsonl.private")
+    (left / "dicomweb").mkdir(parents=True)
+    left.chmod(0o700)
+    (left / "dicomweb" / "a.dcm").write_bytes(b"of a patient")
+    used: list[Path] = []
+    monkeypatch.setattr(
+        "clinhallu_gate.gold.signing.gold_rows",
+        lambda source, reading: used.append(reading.cache) or gold_rows(source, reading),
+    )
+    sign_gold(str(drafted), sheet, reviewer="Dr. N")
+    assert used == [left]
+    assert not left.exists()
 
 
 def test_patients_have_pseudonyms_and_their_signatures_follow(drafted: Path) -> None:
