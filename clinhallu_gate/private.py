@@ -46,11 +46,19 @@ def demand_private(folder: Path, run_dir: Path | None = None) -> None:
     if runs:
         raise BadInput(f"{option}: lies in the run folder {runs[0]}, which may be handed on. Name another folder.")
     try:
-        if not folder.exists():
-            make_private(folder)
-        demand_own(folder, option)
+        take_private(folder, option)
     except OSError as error:
         raise BadInput(f"{option}: cannot be made: {error.strerror}.") from error
+
+
+def take_private(folder: Path, said: str) -> None:
+    """Make a folder that a user named, for its owner alone, or take the one that is there if it is so already.
+
+    Raises ``BadInput`` as ``demand_own`` does, and ``OSError``.
+    """
+    if not folder.exists():
+        make_private(folder)
+    demand_own(folder, said)
 
 
 def demand_own(folder: Path, said: str) -> None:

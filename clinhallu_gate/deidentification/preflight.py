@@ -37,7 +37,7 @@ def preflight(
         tell: Told how many files were looked at, after each.
 
     Raises:
-        BadInput: ``OCR`` without tesseract.
+        BadInput: ``OCR`` without tesseract, or ``kept`` cannot be used.
     """
     look = _Look(depth, Kept(None if depth is Depth.HEADERS else kept), program() if depth is Depth.OCR else "")
     found: list[FileFinding] = []

@@ -160,6 +160,28 @@ def test_a_look_that_was_killed_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
     assert (folder / keeping.FILE).stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("there", ["open", "file", "below a file", "unreadable"])
+def test_a_folder_for_results_is_taken_as_it_is(
+    there: str, planted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that others may enter stays as it is; whatever is wrong with it is wrong with none of the files."""
+    (tmp_path / "open").mkdir(mode=0o755)
+    (tmp_path / "file").touch(mode=0o644)
+    (tmp_path / "unreadable" / keeping.FILE).mkdir(parents=True)
+    (tmp_path / "unreadable").chmod(0o700)
+    folder, why = {
+        "open": (tmp_path / "open", "others may enter it"),
+        "file": (tmp_path / "file", "is no folder"),
+        "below a file": (tmp_path / "file" / "below", "results cannot be kept in it: Not a directory"),
+        "unreadable": (tmp_path / "unreadable", "results cannot be kept in it: Is a directory"),
+    }[there]
+    assert main(["preflight", str(planted), "--full", "--kept", str(folder)]) == 4
+    said = capsys.readouterr()
+    assert said.err.startswith(f"clinhallu-gate: {folder}: {why}")
+    assert said.out == ""
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("open", "file")] == [0o755, 0o644]
+
+
 def test_headers_alone_leave_no_file(tmp_path: Path) -> None:
     """The quick look writes nothing."""
     preflight([test_file("CT_small.dcm")], kept=tmp_path / "private")
