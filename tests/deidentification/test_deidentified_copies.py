@@ -378,12 +378,14 @@ def test_a_broken_file_is_named_and_the_rest_is_copied(tmp_path: Path) -> None:
     (tmp_path / "in/b.dcm").write_bytes(whole[:900])
     (tmp_path / "in/c.dcm").write_bytes(_deep(400))
     (tmp_path / "in/d.dcm").touch()
+    (tmp_path / "in/e.dcm").write_bytes(whole.replace(b"\x08\x00\x16\x00UI", b"\x08\x00\x16\x00UB"))
     done = deidentify(tmp_path / "in", tmp_path / "out", key=KEY)
     assert done.copies == 1
     assert {Path(each.file).name: each.why for each in (*done.broken, *done.refused)} == {
         "b.dcm": NO_PIXELS,
         "c.dcm": "is a malformed DICOM file",
         "d.dcm": NO_DICOM,
+        "e.dcm": "is a malformed DICOM file (NotImplementedError)",
     }
     assert not done.whole
     assert _nothing_else(tmp_path / "out", done)

@@ -1,6 +1,7 @@
 """What is found in files, and how it is told: names and numbers, never a value."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -326,8 +327,13 @@ def test_nothing_is_said_by_libraries(tmp_path: Path) -> None:
         elements.PatientBirthDate, elements.StudyInstanceUID = "MUSTERMANN", "MUSTER.MANN"
         elements.SpecificCharacterSet = "MUSTERMANN"
         elements.save_as(tmp_path / "a.dcm")
+        elements.SOPClassUID = "MUSTERMANN"
+        elements.save_as(tmp_path / "b.dcm", enforce_file_format=False)
     code = "import sys; from clinhallu_gate.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, "preflight", str(tmp_path / "a.dcm"), "--full"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert done.returncode == 0
-    assert "MUSTER" not in done.stdout + done.stderr
+    files = [str(tmp_path / name) for name in ("a.dcm", "b.dcm")]
+    environment = {**os.environ, "CLINHALLU_GATE_SITE_KEY": str(tmp_path / "site.key")}
+    for arguments in (["preflight", *files, "--full"], ["deidentify", files[1], "copies"]):
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+        assert done.returncode == (0 if arguments[0] == "preflight" else 1)
+        assert "MUSTER" not in done.stdout + done.stderr
