@@ -15,6 +15,7 @@ from clinhallu_gate.deidentification.preflight import preflight
 from clinhallu_gate.deidentification.wording import full_lines
 from clinhallu_gate.deidentification.wording_copies import copies_lines, copies_sentence
 from clinhallu_gate.errors import BadInput, Incomplete
+from clinhallu_gate.private import write_whole
 from clinhallu_gate.pseudonym import site_key
 
 #: How often the number of files is told.
@@ -35,7 +36,7 @@ def looked_at(paths: Sequence[Path], depth: Depth, *, kept: Path, out: Path | No
     document = json.dumps(found.as_dict(), indent=2)
     if out is not None:
         try:
-            out.write_text(f"{document}\n", "utf-8")
+            write_whole(out, f"{document}\n".encode())
         except OSError as error:
             raise BadInput(f"--out: {out}: cannot be written: {error.strerror}.") from None
     return document if as_json else "\n".join(full_lines(found))

@@ -292,6 +292,7 @@ def test_the_command(planted: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["preflight", str(planted), "--full", "--json", "--kept", str(tmp_path / "kept")]) == 0
     assert json.loads(capsys.readouterr().out)["nested_attributes"]["PatientName"] == 1
     assert json.loads(out.read_text())["dicom_files"] == 1
+    assert out.stat().st_mode & 0o777 == 0o600
     assert main(["preflight", str(planted), "--out", str(out)]) == 4
     assert "is there already" in capsys.readouterr().err
     assert main(["preflight", str(tmp_path / "nothing")]) == 4
@@ -318,6 +319,21 @@ def test_a_broken_file_ends_deidentify_with_1(
     (tmp_path / "none").mkdir()
     assert main(["deidentify", str(tmp_path / "none"), str(tmp_path / "other")]) == 1
     assert "there was no DICOM image" in capsys.readouterr().err
+
+
+def test_names_of_files_forge_no_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Line ends, terminal codes and bytes that are no text are told as what they are."""
+    monkeypatch.setenv("CLINHALLU_GATE_SITE_KEY", str(tmp_path / "site.key"))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a\x1b[2J\nErika.dcm").write_bytes(b"no")
+    Path(os.fsdecode(os.fsencode(tmp_path / "in") + b"/Zo\xc3\xab \xff")).write_bytes(b"no")
+    for command in (["preflight", f"{tmp_path}/in"], ["deidentify", f"{tmp_path}/in", f"{tmp_path}/out"]):
+        main(command)
+        lines = capsys.readouterr().out.splitlines()
+        assert f"  {tmp_path}/in/Zoë \\udcff: is not a DICOM file" in lines
+        assert f"  {tmp_path}/in/a\\x1b[2J\\nErika.dcm: is not a DICOM file" in lines
 
 
 def test_nothing_is_said_by_libraries(tmp_path: Path) -> None:
