@@ -1,6 +1,6 @@
 """Compressed frames without what a decoder does not need, where text may lie: comments, application data, ends.
 
-Sources: ISO/IEC 10918-1 B.1 (JPEG), 14495-1 C.1 (JPEG-LS), 15444-1 A.2 to A.9 (JPEG 2000), PS3.5 G (RLE).
+Sources: ISO/IEC 10918-1 B.1 (JPEG), 14495-1 C.1 (JPEG-LS), 15444-1 A.2 to A.9 and 15444-2 A.2 (JPEG 2000), PS3.5 G (RLE).
 """
 
 import struct
@@ -19,7 +19,8 @@ _COLOURS: Final = {0xE0: (b"JFIF\0", 14), 0xE8: (b"mrfx", 5), 0xEE: (b"Adobe", 1
 _JFIF: Final = 0xE0
 _J2K_START: Final = b"\xff\x4f\xff\x51"
 _TILE, _DATA, _TILE_LENGTH = 0x90, 0x93, 12
-_J2K_NEEDED: Final = (*range(0x50, 0x54), 0x55, 0x56, 0x57, 0x58, 0x59, *range(0x5C, 0x62), 0x63)
+_J2K_NEEDED: Final = (*range(0x50, 0x54), *range(0x55, 0x5A), *range(0x5C, 0x62), 0x63, *range(0x70, 0x7A))
+"""Markers of parts 1, 2 and 15 but comments (0x64) and unknown ones."""
 _HTJ2K: Final = (uid.HTJ2K, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL)
 _RLE_HEADER: Final = 64
 _RLE_MOST: Final = 15

@@ -16,7 +16,7 @@ from clinhallu_gate.gold.sheet import CSV_FILE, HTML_FILE, SheetRow, csv_sheet, 
 from clinhallu_gate.pipeline.asked import Asked, asked_model
 from clinhallu_gate.pipeline.options import RunOptions
 from clinhallu_gate.pipeline.run import utc_now
-from clinhallu_gate.private import demand_private, make_private, write_whole
+from clinhallu_gate.private import demand_private, take_private, write_whole
 from clinhallu_gate.report.figures import plural
 from clinhallu_gate.vocabulary import GoldSource
 
@@ -112,7 +112,7 @@ def draft_gold(spec: str, options: DraftOptions) -> Drafted:
 
 def _make(folder: Path) -> None:
     try:
-        make_private(folder)
+        take_private(folder, f"--out: {folder}")
     except OSError as error:
         raise BadInput(f"--out: {folder} cannot be written: {error.strerror or error}.") from None
 

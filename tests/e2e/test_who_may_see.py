@@ -253,6 +253,21 @@ def test_what_is_kept_is_for_its_owner_alone(redacted: Seen, full: Seen) -> None
             assert (path, stat.S_IMODE(path.stat().st_mode)) == (path, wanted)
 
 
+def test_a_run_folder_that_others_may_enter_is_refused(ward: Ward, tmp_path: Path) -> None:
+    """Before anything is asked, with the command that helps, and its mode is left; one of our own is taken."""
+    run, asked = tmp_path / "run", ward.model.stats().counts
+    run.mkdir(mode=0o755)
+    seen = ward.gate("--run-dir", str(run), "-n", "0")
+    assert seen.outcome.status == 4
+    assert f"--run-dir: {run}: others may enter it" in seen.outcome.err
+    assert f"Try: chmod 700 {run}" in seen.outcome.err
+    assert ward.model.stats().counts == asked
+    assert stat.S_IMODE(run.stat().st_mode) == 0o755
+    assert list(run.iterdir()) == []
+    run.chmod(0o700)
+    assert ward.gate("--run-dir", str(run), "-n", "0").outcome.status in (0, 1, 10)
+
+
 def test_the_run_folder_can_be_handed_on(redacted: Seen, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Commands that need the texts find them in the private folder, and say where they are if it is not there."""
     run, handed_on = redacted.outcome.folder, tmp_path / "handed-on"

@@ -53,6 +53,20 @@ def test_files_are_for_their_owner_alone(tmp_path: Path, drafter: ScriptedServer
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600, name
 
 
+def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path, drafter: ScriptedServer) -> None:
+    """Its mode may be wanted, so that it is not changed; one that is its owner's alone is taken as it is."""
+    manifest, own = ward(tmp_path / "ward", [row(1)]), tmp_path / "own"
+    own.mkdir(mode=0o755)
+    with pytest.raises(BadInput, match=r"^--out: \S+: others may enter it, .* Try: chmod 700 \S+$"):
+        draft_gold(str(manifest), options(drafter, out=own))
+    assert drafter.bodies == []
+    assert stat.S_IMODE(own.stat().st_mode) == 0o755
+    assert list(own.iterdir()) == []
+    own.chmod(0o700)
+    draft_gold(str(manifest), options(drafter, out=own))
+    assert (own / "review.html").exists()
+
+
 def test_rows_with_whole_gold_are_left_alone(tmp_path: Path, drafter: ScriptedServer) -> None:
     """They are neither asked about nor on the sheet; of a row with a part of it the rest is drafted."""
     part = {"gold_visual_recognition": "The site's own words here."}
