@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pydicom
 import pytest
 from PIL import Image, PngImagePlugin
@@ -214,6 +216,86 @@ def test_where_files_are_looked_for(tmp_path: Path) -> None:
     (tmp_path / "DICOMDIR").write_bytes(b"no")
     with pytest.raises(BadInput, match="DICOMDIR: names what cannot be read"):
         list(files_of(tmp_path / "DICOMDIR"))
+
+
+def test_what_a_folder_hides_is_looked_into_and_links_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That nothing was found must not mean that nothing was looked at."""
+    series = tmp_path / "series"
+    (series / ".hidden").mkdir(parents=True)
+    for name in (".hidden/a.dcm", ".b.dcm"):
+        (series / name).write_bytes(test_file("CT_small.dcm").read_bytes())
+    (series / "link.dcm").symlink_to(test_file("MR_small.dcm"))
+    (series / "folder").symlink_to(tmp_path, target_is_directory=True)
+    os.mkfifo(series / "pipe")
+    (series / "DICOMDIR").write_bytes(b"no")
+    assert list(files_of(series)) == [series / ".b.dcm", series / ".hidden/a.dcm"]
+    assert main(["preflight", str(series)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("preflight (headers): 2 DICOM files, 0 of them")
+    assert "not read, so nothing is known of them: 4 files" in said
+    assert said.endswith(
+        f"not read:\n  {series}/folder: is a link, and links are not followed\n"
+        f"  {series}/DICOMDIR: is a DICOMDIR, which names patients and files\n"
+        f"  {series}/link.dcm: is a link, and links are not followed\n  {series}/pipe: is no plain file\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("a.jsonl", "", "{path}: holds no row."),
+        ("a.csv", "id,images\n", "{path}: holds no row."),
+        ("a.jsonl", "Mustermann", "1 of 1 rows cannot be used\n{path}:1: is not JSON: "),
+        (
+            "a.jsonl",
+            '[{"images": ["Mustermann.png"]}]',
+            "1 of 1 rows cannot be used\n{path}:1: is a list, not an object",
+        ),
+        ("a.jsonl", '{"id": "Mustermann"}', "1 of 1 rows cannot be used\n{path}:1: names no images"),
+        ("a.csv", "id,images\n1,a.png\n2\n", "1 of 2 rows cannot be used\n{path}:3: has 1 cells. Valid: 2"),
+        (
+            "a.csv",
+            "id,gold_cot\n1,{Mustermann\n",
+            "1 of 1 rows cannot be used\n{path}:2: gold_cot: (not shown) is not JSON",
+        ),
+        ("a.parquet", "Mustermann", "{path}: cannot be read: "),
+    ],
+)
+def test_a_manifest_that_tells_of_no_images_is_refused(
+    name: str, content: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As it is when it is loaded: no row, no manifest, rows that cannot be used; no value is told."""
+    (tmp_path / name).write_text(content)
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    assert main(["preflight", str(tmp_path / name)]) == 4
+    said = capsys.readouterr().err
+    assert said.startswith(f"clinhallu-gate: {why.format(path=tmp_path / name)}")
+    assert "Muster" not in said
+
+
+def test_images_within_a_manifest_are_named_as_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are no files; those that are named beside them are looked at."""
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    embedded = {"bytes": (tmp_path / "a.png").read_bytes(), "path": None}
+    rows = [{"id": "1", "images": [embedded, embedded]}, {"id": "2", "images": [{"bytes": None, "path": "a.png"}]}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    assert main(["preflight", str(tmp_path / "a.parquet")]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("preflight (headers): 0 DICOM files and 1 other image.")
+    assert said.endswith(f"  {tmp_path}/a.parquet: holds images of its own (2), which are not looked at\n")
+
+
+@pytest.mark.parametrize(
+    "server", ["dicomweb+http://127.0.0.1:8042/dicom-web#a.csv", "dicomweb+https://pacs/dicom-web"]
+)
+def test_a_server_is_no_path(server: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only files are looked at; a run looks at what it fetches."""
+    assert main(["preflight", server]) == 4
+    said = capsys.readouterr().err
+    assert "is a DICOMweb server, and preflight takes files and folders. A run looks at what it fetches" in said
+    assert "clinhallu-gate preflight PRIVATE_CACHE/dicomweb" in said
 
 
 FOUND = Preflight(
