@@ -1,6 +1,6 @@
 """Compressed frames without what a decoder does not need, where text may lie: comments, application data, ends.
 
-Sources: ISO/IEC 10918-1 B.1 (JPEG), 14495-1 C.1 (JPEG-LS), 15444-1 A.2 to A.9 and 15444-2 A.2 (JPEG 2000), PS3.5 G (RLE).
+Sources: ISO/IEC 10918-1 B.1 (JPEG), 14495-1 C.1 (JPEG-LS), 15444-1 A.2 to A.9, 15444-2 A.2 (JPEG 2000), PS3.5 G (RLE).
 """
 
 import struct
@@ -24,6 +24,7 @@ _J2K_NEEDED: Final = (*range(0x50, 0x54), *range(0x55, 0x5A), *range(0x5C, 0x62)
 _HTJ2K: Final = (uid.HTJ2K, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL)
 _RLE_HEADER: Final = 64
 _RLE_MOST: Final = 15
+_NO_RUN: Final = 0x80
 
 
 def _malformed() -> NoReturn:
@@ -118,17 +119,22 @@ def rle(frame: bytes, size: int) -> bytes:
     return struct.pack("<16I", number, *offsets, *[0] * (_RLE_MOST - number)) + b"".join(segments)
 
 
-def _runs(frame: bytes, start: int, size: int) -> bytes:
-    """Return one segment: as many runs as make ``size`` bytes."""
-    place, told = start, 0
+def _runs(frame: bytes, place: int, size: int) -> bytes:
+    """Return one segment: as many runs as make ``size`` bytes, the last one no longer than that (PS3.5 G.3.1)."""
+    kept, told = bytearray(), 0
     while told < size:
         head = frame[place] if place < len(frame) else _malformed()
-        literal = head < 0x80  # noqa: PLR2004 - PS3.5 G.3.1
-        told += head + 1 if literal else 257 - head if head > 0x80 else 0  # noqa: PLR2004
-        place += head + 2 if literal else 2 if head > 0x80 else 1  # noqa: PLR2004
-    if place > len(frame):
-        _malformed()
-    return frame[start:place] + b"\0" * ((place - start) % 2)
+        literal, repeated = head < _NO_RUN, head > _NO_RUN
+        length = min(head + 1 if literal else 257 - head if repeated else 0, size - told)
+        wanted = length if literal else int(repeated)
+        held = frame[place + 1 : place + 1 + wanted]
+        if len(held) < wanted:
+            _malformed()
+        if length:
+            kept += bytes((length - 1 if literal or length == 1 else 257 - length,)) + held
+        place += 1 + (head + 1 if literal else 1 if repeated else 0)
+        told += length
+    return bytes(kept) + b"\0" * (len(kept) % 2)
 
 
 CLEANERS: Final = {

@@ -1,6 +1,7 @@
 """Copies name nobody, whatever their originals held, and are the same images."""
 
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import pytest
 from planted import MARKS, ROOT, planted_file, test_file
 from pydicom import Dataset, Sequence, config, dcmread
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.uid import MPEG2MPML, UID, ImplicitVRLittleEndian
+from pydicom.uid import MPEG2MPML, UID, ImplicitVRLittleEndian, RLELossless
 
 from clinhallu_gate.datasets.dicom.drawing import draw, frames_of
 from clinhallu_gate.datasets.dicom.quiet import quiet
 from clinhallu_gate.datasets.dicom.reading import read
 from clinhallu_gate.datasets.dicom.refusal import NotDrawable
+from clinhallu_gate.deidentification.compressed import CLEANERS
 from clinhallu_gate.deidentification.copies import copy_of
 from clinhallu_gate.deidentification.deidentify import NO_DICOM, Deidentified, deidentify
 from clinhallu_gate.deidentification.findings import Flag
@@ -147,6 +149,17 @@ def test_text_beside_the_pixels_is_left_behind(name: str, put: Callable[[bytes],
     data = copy_of(tmp_path / "a.dcm", KEY).data
     assert b"FEATHERSTONE" not in data
     assert _drawn(_with_data(data, tmp_path)) == _drawn(test_file(name))
+
+
+def test_run_lengths_tell_no_more_than_the_image() -> None:
+    """A last run that goes on behind the pixels is cut, what lies between segments and in the header goes."""
+    runs = bytes((1, 7, 8, 256 - 2, 9, len(SECRET))) + b"\5" + SECRET
+    frame = struct.pack("<3I", 2, 64, 128).ljust(64, b"x") + runs.ljust(64, b"x") + bytes((0x80, 256 - 99, 3))
+    cleaned = CLEANERS[RLELossless](frame, 6)
+    first, second = bytes((1, 7, 8, 256 - 2, 9, 0, 5, 0)), bytes((256 - 4 - 1, 3))
+    assert cleaned == struct.pack("<16I", 2, 64, 72, *[0] * 13) + first + second
+    with pytest.raises(NotDrawable, match="do not end as they should"):
+        CLEANERS[RLELossless](frame[:-1], 6)
 
 
 def test_text_among_the_pixels_refuses_the_file(tmp_path: Path) -> None:
