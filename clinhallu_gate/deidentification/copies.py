@@ -19,7 +19,7 @@ from clinhallu_gate.deidentification.findings import Flag
 from clinhallu_gate.deidentification.headers import look_at, overlays
 from clinhallu_gate.deidentification.known import Known, Left, empty_what_holds, known_values, values_of
 from clinhallu_gate.deidentification.pixels import clean_pixels, in_pixels
-from clinhallu_gate.deidentification.sources import refuse_without_image
+from clinhallu_gate.deidentification.sources import Refused, refuse_without_image
 from clinhallu_gate.private import write_whole
 
 _UNNAMED: Final = "unnamed"
@@ -52,15 +52,15 @@ def copy_of(path: Path, key: bytes) -> Copy:
         Refused: It is no image.
     """
     elements = read(path)
-    refuse_without_image(elements)
     try:
         with quiet():
+            refuse_without_image(elements)
             return _copy(elements, key)
     except Left as left:
         raise NotDrawable(f"would keep a value that identifies the patient in {left}") from None
     except RecursionError:
         raise NotDrawable("has sequences in too many levels") from None
-    except (NotDrawable, MemoryError):
+    except (NotDrawable, Refused, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - the boundary to foreign bytes: pydicom raises whatever they lead to
         raise NotDrawable(f"is a malformed DICOM file ({type(error).__name__})") from None

@@ -16,7 +16,7 @@ from clinhallu_gate.deidentification.known import Index
 from clinhallu_gate.deidentification.preflight import preflight
 from clinhallu_gate.deidentification.sources import Refused, refuse_link, sources
 from clinhallu_gate.errors import BadInput
-from clinhallu_gate.private import for_owner_alone, make_private, private_folder
+from clinhallu_gate.private import demand_own, for_owner_alone, private_folder, take_private
 
 MAPPING: Final = "uids.csv"
 NO_DICOM: Final = "is not a DICOM file"
@@ -84,13 +84,16 @@ def deidentify(
         tell: Told how many files were looked at, after each.
 
     Raises:
-        BadInput: ``source`` does not exist, or ``folder`` cannot be written to.
+        BadInput: ``source`` does not exist, ``folder`` cannot be written to, or it or the mapping's folder is there
+            and others may enter it, or a mapping is there already.
     """
     _demand_room(source, folder)
+    if mapping:
+        _demand_room_for_mapping(private_folder(folder))
     done = _Done()
     try:
         with for_owner_alone():
-            make_private(folder)
+            take_private(folder, str(folder))
             for number, path in enumerate(sources(source), start=1):
                 _take(path, folder, key, done)
                 tell(number)
@@ -121,6 +124,17 @@ def _demand_room(source: Path, folder: Path) -> None:
     whole = folder.resolve()
     if whole.is_relative_to(inside) if source.is_dir() else whole == inside:
         raise BadInput(f"{folder}: lies within {source}. Valid: a folder outside of it.")
+
+
+def _demand_room_for_mapping(folder: Path) -> None:
+    """See to it before anything is copied that a mapping can be written, and that no other one is lost."""
+    if os.path.lexists(folder / MAPPING):
+        raise BadInput(f"{folder / MAPPING}: is there already. Move it away, or name another folder for the copies.")
+    if os.path.lexists(folder):
+        try:
+            demand_own(folder, str(folder))
+        except OSError as error:
+            raise BadInput(f"{folder}: cannot be written: {error.strerror}.") from None
 
 
 def _take(path: Path, folder: Path, key: bytes, done: _Done) -> None:
@@ -157,9 +171,9 @@ def _take_back(folder: Path, done: _Done) -> None:
 
 
 def _write_mapping(folder: Path, done: _Done) -> None:
-    make_private(folder)
+    take_private(folder, str(folder))
     kept = set(_new_uids(done))
-    with (folder / MAPPING).open("w", encoding="utf-8", newline="") as file:
+    with (folder / MAPPING).open("x", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(("level", "old_uid", "new_uid"))
         rows.writerows(sorted(row for row in done.uids if row[2] in kept))

@@ -1,9 +1,10 @@
 """``clinhallu-gate sign-gold``: who approved which gold, for what, and when; nothing is signed if anything is wrong."""
 
 import fcntl
+import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,8 @@ from clinhallu_gate.report.figures import plural
 from clinhallu_gate.vocabulary import Stage
 
 _LISTED: Final = 50
+_AS_SHOWN: Final = 1e-5
+"""Six digits are what a spreadsheet shows, and saves, of a long number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,24 @@ def _problems(read: Reviewed, rows: Mapping[str, GoldRow]) -> Iterator[str]:
         elif first != where:
             yield f"{where}: is the same row as {first}"
         elif row.decision != "open":
+            if not _is_id(row.id, known.instance.id, numbers):
+                yield (
+                    f"{where}: has another id than row {known.number}, for which it was drafted; a spreadsheet may "
+                    "have changed it, so put it back"
+                )
             yield from (f"{where}: {why}" for why in _unfit(row, known))
+
+
+def _is_id(said: str, own: str, all_ids: Collection[str]) -> bool:
+    """Whether a sheet's row bears the id that it had, as a spreadsheet writes numbers if need be: 7, or 2.02603E+16.
+
+    Texts stand beside another id where a column was sorted or copied alone.
+    """
+    if not said or said == cleaned(own):
+        return True
+    with suppress(ValueError):
+        return said not in all_ids and math.isclose(float(said), float(own), rel_tol=_AS_SHOWN)
+    return False
 
 
 def _unfit(row: ReviewedRow, known: GoldRow) -> Iterator[str]:

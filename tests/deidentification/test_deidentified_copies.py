@@ -391,12 +391,14 @@ def test_a_broken_file_is_named_and_the_rest_is_copied(tmp_path: Path) -> None:
     (tmp_path / "in/b.dcm").write_bytes(whole[:900])
     (tmp_path / "in/c.dcm").write_bytes(_deep(400))
     (tmp_path / "in/d.dcm").touch()
+    (tmp_path / "in/e.dcm").write_bytes(whole.replace(b"\x08\x00\x16\x00UI", b"\x08\x00\x16\x00UB"))
     done = deidentify(tmp_path / "in", tmp_path / "out", key=KEY)
     assert done.copies == 1
     assert {Path(each.file).name: each.why for each in (*done.broken, *done.refused)} == {
         "b.dcm": NO_PIXELS,
         "c.dcm": "is a malformed DICOM file",
         "d.dcm": NO_DICOM,
+        "e.dcm": "is a malformed DICOM file (NotImplementedError)",
     }
     assert not done.whole
     assert _nothing_else(tmp_path / "out", done)
@@ -421,6 +423,27 @@ def test_the_mapping_stays_beside(tmp_path: Path) -> None:
     assert len(table) == 4
     assert table[1].endswith(_only(done.folder).stem)
     assert (tmp_path / "out.private/uids.csv").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_mapping_is_not_written_over(tmp_path: Path) -> None:
+    """Nothing is copied then: who was who in earlier copies would be lost."""
+    beside = tmp_path / "out.private"
+    beside.mkdir(mode=0o700)
+    (beside / "uids.csv").write_text("earlier")
+    with pytest.raises(BadInput, match=r"uids\.csv: is there already"):
+        deidentify(test_file("CT_small.dcm"), tmp_path / "out", key=KEY, mapping=True)
+    assert not (tmp_path / "out").exists()
+    assert (beside / "uids.csv").read_text() == "earlier"
+
+
+@pytest.mark.parametrize("name", ["out", "out.private"])
+def test_a_folder_that_others_may_enter_is_left(tmp_path: Path, name: str) -> None:
+    """Its mode may be wanted; nothing is copied."""
+    (tmp_path / name).mkdir(mode=0o755)
+    with pytest.raises(BadInput, match=rf"{name}: others may enter it.*chmod 700"):
+        deidentify(test_file("CT_small.dcm"), tmp_path / "out", key=KEY, mapping=True)
+    assert (tmp_path / name).stat().st_mode & 0o777 == 0o755
+    assert not _copied(tmp_path / "out")
 
 
 def test_the_check_does_not_believe_the_mark_alone(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from clinhallu_gate.gold.rows import gold_rows
 from clinhallu_gate.gold.signing import SignOptions, sign_gold
 from clinhallu_gate.testing import ScriptedServer
 
+ANOTHER_ID = "has another id than row 2, for which it was drafted; a spreadsheet may have changed it, so put it back"
 BOTH = {"mrn-001": "approved", "mrn-002": "approved"}
 
 
@@ -237,6 +238,10 @@ def _spoilt(told: dict[str, Any], what: str) -> None:
     match what:
         case "unknown":
             second["id"], second["content_sha256"] = "Okonkwo", "0" * 64
+        case "another id":
+            second["id"], second["decision"] = "Okonkwo", "rejected"
+        case "another row's id":
+            second["id"] = first["id"]
         case "changed":
             second["content_sha256"] = "0" * 64
         case "empty":
@@ -253,6 +258,8 @@ def _spoilt(told: dict[str, Any], what: str) -> None:
     ("what", "said"),
     [
         ("unknown", "rows[1]: is of no row of the manifest"),
+        ("another id", f"rows[1]: {ANOTHER_ID}"),
+        ("another row's id", f"rows[1]: {ANOTHER_ID}"),
         ("changed", "rows[1]: row 2 has another question, answer or image than was drafted for"),
         ("empty", "rows[1]: approved, but knowledge_recall is empty"),
         ("twice", "rows[1]: is the same row as rows[0]"),
@@ -331,20 +338,21 @@ def test_another_file_is_said_to_be_none(name: str, content: bytes, said: str, d
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_a_table_that_a_spreadsheet_saved(separator: str, tmp_path: Path, drafter: ScriptedServer) -> None:
     """Filled in and saved with any separator; texts come back as they were, and ids are the manifest's own."""
-    manifest = ward(tmp_path, [row(1, id="007"), row(2)])
+    manifest = ward(tmp_path, [row(1, id="007"), row(2), row(3, id="20260301123456789")])
     draft_gold(str(manifest), options(drafter))
     with (tmp_path / "ward.gold" / "review.csv").open(encoding="utf-8-sig", newline="") as file:
         lines = list(csv.DictReader(file))
     lines[0] |= {"decision": " Approved ", "id": "7", "visual_recognition": "'=1+1 is seen \N{RETURN SYMBOL} below"}
+    lines[2] |= {"decision": "approved", "id": "2.02603E+16"}
     saved = tmp_path / "filled.csv"
     with saved.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.DictWriter(file, lines[0], delimiter=separator)
         writer.writeheader()
         writer.writerows(lines)
     signed = sign_gold(str(manifest), saved, reviewer="Dr. N")
-    assert (signed.approved, signed.edited, signed.left_open) == (1, 1, 1)
-    (line,) = signed_lines(manifest)
-    assert line.id == "007"
+    assert (signed.approved, signed.edited, signed.left_open) == (2, 1, 1)
+    line, last = signed_lines(manifest)
+    assert (line.id, last.id) == ("007", "20260301123456789")
     assert line.gold.visual_recognition == "=1+1 is seen\nbelow"
 
 
