@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from clinhallu_gate.errors import BadInput, DoesNotHold, EvaluationFailed, Incomplete
+from clinhallu_gate.private import without_core
 
 EXIT_OK: Final = 0
 EXIT_DOES_NOT_HOLD: Final = 1
@@ -22,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parser().parse_args(argv)
     try:
-        said: str = arguments.command(arguments)
+        with without_core():
+            said: str = arguments.command(arguments)
     except BadInput as error:
         sys.stderr.write(f"clinhallu-gate: {error}\n")
         return EXIT_USAGE

@@ -1,6 +1,10 @@
-"""The private folder of a run: beside its run folder and for its owner alone, it keeps what others must not see."""
+"""The private folder of a run: beside its run folder and for its owner alone, it keeps what others must not see.
+
+Nor does a process that holds it leave an image of its memory.
+"""
 
 import os
+import resource
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +60,20 @@ def demand_private(folder: Path, run_dir: Path | None = None) -> None:
         raise BadInput(f"{option}: belongs to another user. Name a folder of your own.")
     if state.st_mode & _OTHERS:
         raise BadInput(f"{option}: others may enter it, and patients' images would lie there. Try: chmod 700 {folder}")
+
+
+@contextmanager
+def without_core(*, wanted: bool = True) -> Iterator[None]:
+    """Let this process, and whatever it starts within the block, dump no core: it would hold what was decoded."""
+    if not wanted:
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The command line: what it writes, and how it refuses."""
 
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,21 @@ def test_export(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().err.startswith(
         f"clinhallu-gate: --out: {tmp_path}/tree/results/sample/gold/gold/gold_cot"
     )
+
+
+def test_no_command_dumps_a_core(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a server that it starts; the limit is as before when it is done."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    monkeypatch.setattr(
+        "clinhallu_gate.gold.command.run_draft", lambda _: str(resource.getrlimit(resource.RLIMIT_CORE)[0])
+    )
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    try:
+        assert main(["draft-gold", "ward.csv", "--model", "m"]) == 0
+        assert resource.getrlimit(resource.RLIMIT_CORE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+    assert capsys.readouterr().out == "0\n"
 
 
 def test_names_of_models_lead_nowhere_else(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

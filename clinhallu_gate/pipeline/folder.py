@@ -94,15 +94,28 @@ def write_folder(run: Run) -> ReportView:
         if run.known is not None:
             view = _scanned(run, run.known) or view
         _finish(run)
-    if step_summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        _append(Path(step_summary), summary_markdown(view))
     return view
+
+
+def append_step_summary(view: ReportView) -> None:
+    """Append what was decided to the summary of a CI step, if this is one. One that cannot be written changes nothing.
+
+    It cannot be taken back, so it comes last.
+    """
+    if not (step_summary := os.environ.get("GITHUB_STEP_SUMMARY")):
+        return
+    try:
+        with Path(step_summary).open("a", encoding="utf-8") as file:
+            file.write(summary_markdown(view))
+    except OSError as error:
+        sys.stderr.write(f"$GITHUB_STEP_SUMMARY: {step_summary} cannot be written: {error.strerror}\n")
 
 
 def revoke(run: Run, found: ScanResult) -> ReportView:
     """Write the folder of a run anew of which something was found where it may be shared: it decides nothing."""
     before = run.scanned or ScanResult(values=found.values)
     run.withhold(before.with_hits(found.hits, files=found.files))
+    (run.prepared.run_dir / decision.FILE_NAME).unlink(missing_ok=True)  # also if nothing can be written any more
     with for_owner_alone(wanted=run.prepared.patient_data):
         view = _write_documents(run)
         _finish(run)
@@ -158,15 +171,6 @@ def _write_documents(run: Run) -> ReportView:
     _write_manifest(folder, manifest_of(run.prepared, started=run.started, run=run))
     _draft(folder).write_bytes(decided.to_json())
     return view
-
-
-def _append(step_summary: Path, summary: str) -> None:
-    """Append to the summary of a CI step. One that cannot be written changes no decision."""
-    try:
-        with step_summary.open("a", encoding="utf-8") as file:
-            file.write(summary)
-    except OSError as error:
-        sys.stderr.write(f"$GITHUB_STEP_SUMMARY: {step_summary} cannot be written: {error.strerror}\n")
 
 
 def decision_of(run: Run, results: Results | None = None) -> decision.DecisionDocument:

@@ -16,7 +16,7 @@ from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gate.release import EXIT_FAIL, EXIT_NO_DECISION, EXIT_NOT_COMPLETED
 from clinhallu_gate.hosting.endpoint import root_url
 from clinhallu_gate.pipeline.asked import is_public
-from clinhallu_gate.pipeline.folder import begin_folder, decision_of, revoke, write_folder
+from clinhallu_gate.pipeline.folder import append_step_summary, begin_folder, decision_of, revoke, write_folder
 from clinhallu_gate.pipeline.hosts import Hosts
 from clinhallu_gate.pipeline.known import known_of_data, scan_beside
 from clinhallu_gate.pipeline.plan import make_plan
@@ -32,9 +32,11 @@ from clinhallu_gate.plugin.progress import Progress, teller
 from clinhallu_gate.plugin.sharing import Heard, listen, written_beside
 from clinhallu_gate.plugin.terminal import write_capability, write_preflight, write_summary
 from clinhallu_gate.plugin.view import RunView
-from clinhallu_gate.private import make_private
+from clinhallu_gate.private import make_private, without_core
 from clinhallu_gate.records import Instance
 from clinhallu_gate.report.model import ReportView
+from clinhallu_gate.scan import UNSEARCHED, Hit, ScanResult
+from clinhallu_gate.unquoted import place_of
 
 NO_MODEL: Final = (
     "--model: none given, and these tests gate a model. Name a model of the registry, a hub id or a checkpoint folder, "
@@ -87,7 +89,9 @@ class ControllerState:
         if self.prepared is not None:
             return
         options = run_options(self._config)
-        with quoting_nobody(wanted=not is_public(options)):
+        perhaps = not is_public(options)
+        self._confined.enter_context(without_core(wanted=perhaps))  # images are decoded while data are loaded
+        with quoting_nobody(wanted=perhaps):
             collect_only = self._config.option.collectonly
             self.prepared = prepare(options, look_only=collect_only, tell=teller(self._config))
         if self.prepared.patient_data:
@@ -237,18 +241,36 @@ class ControllerState:
         """Remember tests that could not even be collected (with ``--continue-on-collection-errors``)."""
         self.others_failed = self.others_failed or report.failed
 
-    def scan(self) -> None:
-        """Search what pytest wrote for what is known of patients; a hit takes the decision back."""
+    def finish(self) -> None:
+        """Search what was written; then tell the CI system what was decided, which cannot be taken back."""
+        self._scan()
+        if self.shown is not None:
+            append_step_summary(self.shown)
+
+    def _scan(self) -> None:
+        """Search what pytest wrote for what is known of patients; a hit takes the decision back.
+
+        What could not be searched is a hit, too.
+        """
         if self.prepared is None or not self.prepared.patient_data:
             return
-        known = (self.run.known if self.run is not None else None) or known_of_data(self.prepared)
-        found = scan_beside(known, written_beside(self._config), self._heard.text if self._heard else "")
+        found = self._searched(self.prepared)
         if not found.hits:
             return
         self._withheld = True
-        if self.run is not None and self.run.finished:
-            self.shown = revoke(self.run, found)
         self._say(f"known-value scan: {found.sentence}; do not hand it on. There is no decision (11).")
+        if self.run is not None and self.run.finished:
+            self.shown = None
+            with quoting_nobody(wanted=True, kept_in=self.prepared.kept_dir):
+                self.shown = revoke(self.run, found)
+
+    def _searched(self, prepared: Prepared) -> ScanResult:
+        try:
+            known = (self.run.known if self.run is not None else None) or known_of_data(prepared)
+            return scan_beside(known, written_beside(self._config), self._heard.text if self._heard else "")
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody knows what those files hold
+            unread = Hit(file=f"what pytest wrote ({place_of(error)})", what=UNSEARCHED)
+            return ScanResult(values=0, hits=(unread,))
 
     def _say(self, line: str) -> None:
         reporter = self._config.pluginmanager.getplugin("terminalreporter")

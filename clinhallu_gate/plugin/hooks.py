@@ -127,7 +127,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, obj
     result = yield
     state = _state(session.config)
     if isinstance(state, ControllerState):
-        state.scan()
+        state.finish()
     session.exitstatus = state.exit_status(int(session.exitstatus))
     return result
 

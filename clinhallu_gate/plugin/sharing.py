@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from _pytest.junitxml import xml_key
 
 #: Colours and the like, which stand beside words without a blank.
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
@@ -45,10 +46,10 @@ def listen(config: pytest.Config) -> Heard | None:
 
 def written_beside(config: pytest.Config) -> Iterator[Path]:
     """Yield files that this session writes beside the run folder: test report, log, pytest's cache."""
-    log_file = config.getoption("log_file", None) or _ini(config, "log_file")
-    for name in (config.getoption("xmlpath", None), log_file):
-        if name:
-            yield Path(name)
+    if (junit := config.stash.get(xml_key, None)) is not None:
+        yield Path(junit.logfile)  # where it is: of --junitxml, variables and ~ are expanded
+    if log_file := config.getoption("log_file", None) or _ini(config, "log_file"):
+        yield Path(log_file)
     cache = getattr(config, "cache", None)
     if cache is not None:
         yield from sorted(Path(cache._cachedir).rglob("*"))  # noqa: SLF001 - there is no public name of the folder

@@ -11,17 +11,21 @@ _KINDS: Final = {
     "accession_number": "an accession number",
     "birth_date": "a patient's date of birth",
 }
+#: What is said of a file that could not be searched: nobody knows what it holds.
+UNSEARCHED: Final = "unsearched"
 
 
 class Hit(Record):
-    """A file that holds something of a patient."""
+    """A file that holds something of a patient, or may hold it."""
 
     file: str
     """Its name, or what else it is (``the terminal``)."""
     what: str
-    """Kind of the value."""
+    """Kind of the value; ``unsearched`` if the file could not be searched."""
 
     def __str__(self) -> str:
+        if self.what == UNSEARCHED:
+            return f"{self.file} could not be searched"
         return f"{self.file} holds {_KINDS[self.what]}"
 
 

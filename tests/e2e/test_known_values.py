@@ -25,6 +25,42 @@ def test_own(instance):
     assert instance.question == ""
 '''
 RECORD = PATIENTS[0].mrn
+#: A file of pytest's cache that cannot be read, a search that fails, and a disk that is full by then.
+UNREAD = {
+    "a file": """
+from clinhallu_gate.scan import Search
+
+read = Search.file
+
+def file(self, path, name):
+    if name == "nodeids":
+        raise PermissionError(13, f"Permission denied for {self._by_key}")
+    return read(self, path, name)
+
+Search.file = file
+""",
+    "anything": """
+import clinhallu_gate.plugin.controller as broken
+
+def scan_beside(known, files, terminal):
+    raise KeyError(str(known.spellings))
+
+broken.scan_beside = scan_beside
+""",
+    "a full disk": """
+import clinhallu_gate.plugin.controller as broken
+import clinhallu_gate.pipeline.folder as folder
+
+def scan_beside(known, files, terminal):
+    def full(run):
+        raise OSError(28, str(known.spellings))
+
+    folder._write_documents = full
+    raise KeyError(str(known.spellings))
+
+broken.scan_beside = scan_beside
+""",
+}
 
 
 def rewritten(ward: Ward, name: str, **changes: object) -> Path:
@@ -102,6 +138,55 @@ def test_a_test_that_shows_a_text_takes_the_decision_back(rig: Rig, ward: Ward, 
     )
     assert shown_values(seen) == []
     assert RECORD not in (seen.outcome.folder / "report.html").read_text()
+    summary = seen.step_summary.read_text()
+    assert summary == (seen.outcome.folder / "summary.md").read_text()
+    assert "BLOCKED" not in summary
+
+
+def test_a_test_report_is_found_where_pytest_writes_it(rig: Rig, ward: Ward, tmp_path: Path) -> None:
+    """Of its name pytest expands variables and the home folder."""
+    own = rig.root / "suites" / "test_shows.py"
+    own.write_text(OWN)
+    words = ward.words(
+        "suites/test_shows.py", GATES[0], "-n", "0", junit=Path("$OUT/own.xml"), data=rewritten(ward, "plain.jsonl")
+    )
+    try:
+        outcome = rig.run(*words, env={**ward.env, "OUT": str(tmp_path)})
+    finally:
+        own.unlink()
+    assert RECORD in (tmp_path / "own.xml").read_text()
+    assert outcome.status == 11
+    assert {hit["file"] for hit in outcome.manifest["known_values"]["hits"]} == {"own.xml", "the terminal"}
+
+
+@pytest.mark.parametrize(
+    ("what", "status", "says"),
+    [
+        ("a file", 11, "known-value scan: nodeids could not be searched (36 values searched); do not hand it on."),
+        ("anything", 11, "known-value scan: what pytest wrote (KeyError in plugin/controller.py:"),
+        ("a full disk", 3, "internal error: OSError in pipeline/folder.py:"),
+    ],
+)
+def test_what_could_not_be_searched_takes_the_decision_back(
+    rig: Rig, ward: Ward, what: str, status: int, says: str
+) -> None:
+    """Nobody knows what it holds: no decision stays, and no word of the error, also where nothing can be written."""
+    plugin = rig.root / "suites" / "conftest.py"
+    plugin.write_text(UNREAD[what])
+    try:
+        seen = ward.gate(*GATES, "-n", "0", data=rewritten(ward, "plain.jsonl"))
+    finally:
+        plugin.unlink()
+    assert seen.outcome.status == status
+    assert says in seen.outcome.out + seen.outcome.err
+    assert RECORD not in seen.outcome.out + seen.outcome.err
+    assert "Traceback" not in seen.outcome.err
+    if status == 3:
+        assert not seen.step_summary.exists()
+        assert not (seen.outcome.folder / "decision.json").exists()
+    else:
+        assert (seen.outcome.decision["decision"], seen.outcome.decision["exit_status"]) == (None, 11)
+        assert "could not be searched" in (seen.outcome.folder / "summary.md").read_text()
 
 
 def test_a_group_named_after_a_patient_ends_the_run(ward: Ward, capsys: pytest.CaptureFixture[str]) -> None:

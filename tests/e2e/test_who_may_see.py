@@ -79,6 +79,26 @@ def test_confined(instance):
     assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0
 '''
 
+#: Loads no data where a core could be dumped meanwhile.
+LOADING = """
+import os
+import resource
+
+import clinhallu_gate.pipeline.prepare as watched
+
+_, hard = resource.getrlimit(resource.RLIMIT_CORE)
+if "PYTEST_XDIST_WORKER" not in os.environ:  # what workers inherit is looked at as well
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+load = watched.load_data
+
+def load_data(*given, **named):
+    if resource.getrlimit(resource.RLIMIT_CORE)[0] != 0:
+        raise RuntimeError("a core could be dumped")
+    return load(*given, **named)
+
+watched.load_data = load_data
+"""
+
 
 @pytest.fixture(scope="module")
 def ward(rig: Rig) -> Iterator[Ward]:
@@ -311,13 +331,15 @@ def test_a_server_that_dies_shows_no_patient(ward: Ward, fault: Fault) -> None:
 
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_its_process_asks_no_hub_and_dumps_no_core(ward: Ward, workers: str) -> None:
-    """Nor do its workers."""
-    own = ward.rig.root / "suites" / "test_confined.py"
+    """Nor do its workers; the limit is there before data are loaded, whatever it was."""
+    own, plugin = ward.rig.root / "suites" / "test_confined.py", ward.rig.root / "suites" / "conftest.py"
     own.write_text(CONFINED)
+    plugin.write_text(LOADING)
     try:
         seen = ward.gate("suites/test_confined.py", "--no-decision", "-n", workers)
     finally:
         own.unlink()
+        plugin.unlink()
     assert (seen.outcome.status, seen.outcome.counts) == (0, {"passed": 24})
 
 
