@@ -1,10 +1,11 @@
 """``clinhallu-gate``: commands before and after runs; the gate itself is ``pytest suites/``."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from clinhallu_gate.errors import BadInput, DoesNotHold, EvaluationFailed, Incomplete
 from clinhallu_gate.private import without_core
@@ -16,6 +17,8 @@ EXIT_INCOMPLETE: Final = 1
 EXIT_INTERNAL_ERROR: Final = 3
 EXIT_USAGE: Final = 4
 EXIT_NOT_COMPLETED: Final = 11
+#: Bytes of a name that file systems take.
+_LONGEST_NAME: Final = 255
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -259,8 +262,22 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _path(text: str) -> Path:
+    """Read the name of a file or folder: one that is empty, as of an unset variable, is not the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty. Name a file or folder")
+    longest = max((len(os.fsencode(part)) for part in Path(text).parts), default=0)
+    if longest > _LONGEST_NAME:
+        raise argparse.ArgumentTypeError(f"a name of {longest} bytes is too long. Valid: at most {_LONGEST_NAME}")
+    return Path(text)
+
+
 class _Parser(argparse.ArgumentParser):
     """Ends with the gate's own exit status for bad usage."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - whatever argparse takes
+        super().__init__(*args, **options)
+        self.register("type", Path, _path)
 
     def exit(self, status: int = 0, message: str | None = None) -> None:  # type: ignore[override]
         """Exit; argparse says 2 where the gate says 4."""

@@ -41,7 +41,7 @@ class Host:
     """A machine as an address names it, in one spelling."""
 
     name: str
-    """A name in lower case without a dot at its end, or an IP address in its usual form."""
+    """A name in lower case, or an IP address in its usual form."""
     port: int | None = None
     """None for any."""
 
@@ -111,8 +111,8 @@ def is_here(host: Host, resolve: Resolve | None = None) -> bool:
 
 
 _UNCLEAR: Final = (
-    "can be read in several ways. Valid: http://HOST:PORT, where HOST is a name in plain letters, four decimal numbers "
-    "(127.0.0.1) or an IPv6 address in brackets, and no user name or key before it."
+    "can be read in several ways. Valid: http://HOST:PORT, where HOST is a name in plain letters without a dot at its "
+    "end, four decimal numbers (127.0.0.1) or an IPv6 address in brackets, and no user name or key before it."
 )
 
 
@@ -136,7 +136,7 @@ def _name(text: str) -> str | None:
     address = _address(text)
     if address is not None:
         return str(address)
-    name = text.lower().removesuffix(".")
+    name = text.lower()  # one with a dot at its end is no name here: a client connects to what it is given
     return name if _NAME.fullmatch(name) and not _NUMBERS.fullmatch(name) else None
 
 

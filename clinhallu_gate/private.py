@@ -20,8 +20,14 @@ _OF_RUNS: Final = "decision.json"
 
 
 def private_folder(run_dir: Path) -> Path:
-    """Return where a run keeps texts and pixels that may not lie in ``run_dir``: ``RUN.private``."""
+    """Return where a run keeps texts and pixels that may not lie in ``run_dir``: ``RUN.private``.
+
+    Raises:
+        BadInput: It is the root of the file system, beside which nothing lies.
+    """
     named = run_dir if run_dir.name not in ("", "..") else run_dir.resolve()
+    if not named.name:
+        raise BadInput(f"{run_dir}: is no run folder.")
     return named.with_name(f"{named.name}.private")
 
 

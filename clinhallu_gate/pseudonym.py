@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import shlex
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ SITE_KEY: Final = "CLINHALLU_GATE_SITE_KEY"
 DEFAULT_FILE: Final = "~/.config/clinhallu-gate/site.key"
 SHORTEST: Final = 32
 """Bytes of a key. A made one is 64 hexadecimal digits: 256 bits."""
+_OTHERS: Final = 0o077
 _DIGITS: Final = 16
 """Of a pseudonym: 64 bits. Two of 7,031 instances get the same one with a probability of 1e-12."""
 
@@ -30,18 +32,23 @@ def site_key(*, create: bool = False) -> bytes:
         create: Make a key, readable by its owner alone, where there is none yet.
 
     Raises:
-        BadInput: There is none, it cannot be read or made, or it is too short.
+        BadInput: There is none, it cannot be read or made, others may read it, or it is too short.
     """
     named = os.environ.get(SITE_KEY) or DEFAULT_FILE
     try:
         file = Path(named).expanduser()
         if create and not file.exists():
             _make(file)
-        key = file.read_bytes().strip()
+        key, others = file.read_bytes().strip(), file.stat().st_mode & _OTHERS
     except FileNotFoundError:
         raise BadInput(f"{SITE_KEY}: {named}: no such file. It is made when patients' data are first loaded.") from None
     except (OSError, RuntimeError) as error:  # RuntimeError: no home folder
         raise BadInput(f"{SITE_KEY}: {named}: cannot be read or made: {error}.") from None
+    if others:
+        raise BadInput(
+            f"{SITE_KEY}: {named}: others may read it, and could tell whom pseudonyms stand for. "
+            f"Try: chmod 600 {shlex.quote(named)}"
+        )
     if len(key) < SHORTEST:
         raise BadInput(f"{SITE_KEY}: {named}: {len(key)} bytes are too short for a key. Valid: {SHORTEST} or more.")
     return key

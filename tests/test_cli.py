@@ -131,3 +131,38 @@ def test_as_a_program(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
     command = [sys.executable, "-m", "clinhallu_gate.cli", "export", str(tmp_path), "--out", str(tmp_path / "tree")]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 4
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["preflight", "{}"],
+        ["preflight", ".", "--kept", "{}"],
+        ["purge", "{}"],
+        ["draft-gold", "{}", "--model", "m"],
+        ["draft-gold", "ward.jsonl", "--model", "m", "--out", "{}"],
+        ["sign-gold", "{}", "reviewed.json", "--reviewer", "Dr. N"],
+        ["freeze", "--data", "{}", "--out", "list.json"],
+        ["freeze", "--data", "ward.jsonl", "--out", "{}"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("name", ["", "x" * 300], ids=["empty", "long"])
+def test_a_name_that_no_file_can_have_is_refused(
+    words: list[str],
+    name: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the option that bears it: an unset variable is not the current folder, and nothing is a traceback."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ward.jsonl").write_text("{}\n")
+    try:
+        status = main([word.replace("{}", name) for word in words])
+    except SystemExit as ended:
+        status = int(str(ended.code))
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert status == 4
+    assert ("too long" if name else "is empty. Name a ") in said
+    assert [path.name for path in tmp_path.iterdir()] == ["ward.jsonl"]

@@ -105,3 +105,10 @@ def test_files_of_a_block_are_its_owners(tmp_path: Path, *, wanted: bool, mode: 
         os.umask(before)
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("within", "after")]
     assert modes == [mode, 0o644]
+
+
+def test_nothing_lies_beside_the_root_of_the_file_system() -> None:
+    """It is no run folder, however it is named."""
+    for root in ("/", "/etc/.."):
+        with pytest.raises(BadInput, match=r": is no run folder\.$"):
+            private_folder(Path(root))

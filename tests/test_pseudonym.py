@@ -49,8 +49,18 @@ def test_a_short_key_is_refused(file: Path) -> None:
     """White space does not make a key longer."""
     file.parent.mkdir()
     file.write_text("short" + " " * 64 + "\n")
+    file.chmod(0o600)
     with pytest.raises(BadInput, match=r"site\.key: 5 bytes are too short for a key\. Valid: 32 or more\."):
         site_key(create=True)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o602])
+def test_a_key_that_others_may_read_is_refused(file: Path, mode: int) -> None:
+    """Whoever holds it can try out whom a pseudonym stands for."""
+    site_key(create=True)
+    file.chmod(mode)
+    with pytest.raises(BadInput, match=r"site\.key: others may read it, .* Try: chmod 600 .*site\.key$"):
+        site_key()
 
 
 def test_what_is_no_file_is_told(file: Path) -> None:

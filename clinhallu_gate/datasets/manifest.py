@@ -34,7 +34,15 @@ _FACT: Final = re.compile(rf"\{{({'|'.join(FACTS)})\}}")
 
 def manifest_at(spec: str) -> Path | None:
     """Return the manifest that ``spec`` leads to; None if it looks like no path. Raises ``BadInput`` if it is none."""
-    path = Path(spec)
+    if not spec:  # an unset variable in a script; as a path it would be the current folder
+        raise BadInput("--data: is empty. Name a manifest, or a folder with one.")
+    try:
+        return _manifest_at(Path(spec), spec)
+    except OSError as error:
+        raise BadInput(f"--data: {spec}: cannot be looked at: {error.strerror}.") from None
+
+
+def _manifest_at(path: Path, spec: str) -> Path | None:
     if path.is_dir():
         found = [path / f"{MANIFEST}{suffix}" for suffix in READERS if (path / f"{MANIFEST}{suffix}").is_file()]
         if len(found) != 1:

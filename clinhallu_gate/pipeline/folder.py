@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -230,6 +231,8 @@ def _context(run: Run) -> RunContext:
     return RunContext(
         run_dir=prepared.options.short(prepared.run_dir),
         command=prepared.options.command,
+        resumed=_resumed(prepared),
+        found=run.scanned is not None and bool(run.scanned.hits),
         started=run.started,
         finished=run.finished,
         versions=versions(),
@@ -254,6 +257,14 @@ def _context(run: Run) -> RunContext:
         failure=run.failure or None,
         recorded=prepared.recorded is not None,
     )
+
+
+def _resumed(prepared: Prepared) -> str | None:
+    """Return the command that finds the replies of this run again, where they lie in its private folder."""
+    asked = (prepared.model, prepared.judge_model)
+    if not any(one and prepared.store_of(one).is_relative_to(prepared.kept_dir) for one in asked):
+        return None
+    return f"{prepared.options.command} --run-dir {shlex.quote(prepared.options.short(prepared.run_dir))}"
 
 
 def _sources(prepared: Prepared) -> tuple[DataSource, ...]:

@@ -10,6 +10,7 @@ from clinhallu_gate.report.files import shows_texts
 from clinhallu_gate.scan import UNSEARCHED, Hit, KnownValues, ScanResult, Search, known_values
 from clinhallu_gate.scan.kept import places_of, said_by
 from clinhallu_gate.scan.values import identifiers_of
+from clinhallu_gate.scan.written import Written
 from clinhallu_gate.vocabulary import Detail
 
 
@@ -35,22 +36,22 @@ def known_of_data(prepared: Prepared) -> KnownValues:
     return known_values(identifiers_of(prepared.datasets), places=places)
 
 
-def scan_beside(values: KnownValues, files: Iterable[Path], terminal: str) -> ScanResult:
+def scan_beside(values: KnownValues, files: Iterable[Written], terminal: str) -> ScanResult:
     """Search what pytest wrote beside the run folder: files (those that are there) and the terminal."""
-    search, found = Search(values), [path for path in files if path.is_file()]
-    hits: list[Hit] = [hit for path in found for hit in _in_file(search, path)]
+    search, found = Search(values), [file for file in files if file.path.is_file()]
+    hits: list[Hit] = [hit for file in found for hit in _in_file(search, file)]
     hits += search.content(terminal.encode("utf-8", "replace"), "the terminal")
     return values.nothing_found.with_hits(hits, files=len(found))
 
 
-def _in_file(search: Search, path: Path) -> list[Hit]:
+def _in_file(search: Search, file: Written) -> list[Hit]:
     """Search a file; one that cannot be read may hold anything, unless it is gone by now."""
     try:
-        return search.file(path, path.name)
+        return search.content(file.read(), file.name)
     except FileNotFoundError:
         return []
     except OSError:
-        return [Hit(file=path.name, what=UNSEARCHED)]
+        return [Hit(file=file.name, what=UNSEARCHED)]
 
 
 def _shared(folder: Path, detail: Detail) -> Iterator[Path]:

@@ -21,12 +21,12 @@ _COMMAND: Final = 4000
 
 def next_steps(document: DecisionDocument, context: RunContext) -> tuple[Step, ...]:
     """Return the steps, the first one first."""
-    if not document.completed and context.recorded:
+    if not document.completed and context.recorded and not context.found:
         return (
             Step(text="Name a judge (--judge): it is asked for what the result tree leaves open, and nothing else."),
         )
     if not document.completed:
-        return (*_lacking_pairs(document), _again(context))
+        return (_again(context),) if context.found else (*_lacking_pairs(document), _again(context))
     return (
         *_failed(document, context),
         *_undecided(document),
@@ -36,8 +36,15 @@ def next_steps(document: DecisionDocument, context: RunContext) -> tuple[Step, .
 
 
 def _again(context: RunContext) -> Step:
-    text = "Run the same command again: every finished call is kept, and only what is missing is asked."
-    return Step(text=text, command=one_line(context.command, limit=_COMMAND))
+    command = one_line(context.resumed or context.command, limit=_COMMAND)
+    if context.found:
+        return Step(
+            text="The same run would find the same. See what is named, and rename or mend what brings it in (a group, "
+            "a file, a test that shows texts; rows whose ids are found by chance). Then go on from finished calls:",
+            command=command,
+        )
+    how = "Run it again in its own folder" if context.resumed else "Run the same command again"
+    return Step(text=f"{how}: every finished call is kept, and only what is missing is asked.", command=command)
 
 
 def _lacking_pairs(document: DecisionDocument) -> Iterator[Step]:

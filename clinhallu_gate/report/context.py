@@ -25,6 +25,10 @@ class RunContext(Record):
     """The run folder, as a person would type it."""
     command: str
     """The command line that repeats the run."""
+    resumed: str | None = None
+    """The command line that goes on with it, where its replies lie with the run; else ``command`` does."""
+    found: bool = False
+    """Whether something of a patient was found where it may be shared."""
     started: str
     """UTC, for people: ``2026-01-31 12:00:00 UTC``."""
     finished: str

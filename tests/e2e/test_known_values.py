@@ -24,20 +24,29 @@ import pytest
 def test_own(instance):
     assert instance.question == ""
 '''
+NAMED = """
+import pytest
+
+
+@pytest.mark.instances
+@pytest.mark.parametrize("whose", ["{record}"])
+def test_named(instance, whose):
+    assert instance.answer is not None
+"""
 RECORD = PATIENTS[0].mrn
 #: A file of pytest's cache that cannot be read, a search that fails, and a disk that is full by then.
 UNREAD = {
     "a file": """
 from clinhallu_gate.scan import Search
 
-read = Search.file
+read = Search.content
 
-def file(self, path, name):
-    if name == "nodeids":
+def content(self, data, name):
+    if name.endswith("nodeids"):
         raise PermissionError(13, f"Permission denied for {self._by_key}")
-    return read(self, path, name)
+    return read(self, data, name)
 
-Search.file = file
+Search.content = content
 """,
     "anything": """
 import clinhallu_gate.plugin.controller as broken
@@ -162,7 +171,11 @@ def test_a_test_report_is_found_where_pytest_writes_it(rig: Rig, ward: Ward, tmp
 @pytest.mark.parametrize(
     ("what", "status", "says"),
     [
-        ("a file", 11, "known-value scan: nodeids could not be searched (36 values searched); do not hand it on."),
+        (
+            "a file",
+            11,
+            "scan: .pytest_cache/v/cache/nodeids could not be searched (36 values searched); do not hand it on.",
+        ),
         ("anything", 11, "known-value scan: what pytest wrote (KeyError in plugin/controller.py:"),
         ("a full disk", 3, "internal error: OSError in pipeline/folder.py:"),
     ],
@@ -187,6 +200,28 @@ def test_what_could_not_be_searched_takes_the_decision_back(
     else:
         assert (seen.outcome.decision["decision"], seen.outcome.decision["exit_status"]) == (None, 11)
         assert "could not be searched" in (seen.outcome.folder / "summary.md").read_text()
+
+
+def test_tests_that_earlier_sessions_left_in_the_cache_are_not_this_ones(ward: Ward) -> None:
+    """Public data may bear the same ids; a test of this session that bears one is named, however often it ran."""
+    nodeids = ward.rig.root / ".pytest_cache" / "v" / "cache" / "nodeids"
+    data, own = rewritten(ward, "plain.jsonl"), ward.rig.root / "suites" / "test_named.py"
+    shutil.rmtree(ward.rig.root / ".pytest_cache", ignore_errors=True)
+    nodeids.parent.mkdir(parents=True)
+    nodeids.write_text(json.dumps([f"suites/test_of_another_day.py::test_it[{RECORD}]"], indent=2))
+    assert ward.gate(*GATES, "-n", "0", data=data, clear=False).outcome.status == 1
+    assert RECORD in nodeids.read_text()
+    own.write_text(NAMED.replace("{record}", RECORD))
+    try:
+        seen = [ward.gate("suites/test_named.py", GATES[0], "-n", "0", data=data, clear=False) for _ in range(2)]
+    finally:
+        own.unlink()
+    for one in seen:
+        assert one.outcome.status == 11
+        assert ".pytest_cache/v/cache/nodeids" in {hit["file"] for hit in one.outcome.manifest["known_values"]["hits"]}
+        summary = one.step_summary.read_text()
+        assert "The same run would find the same." in summary
+        assert f"--run-dir {one.outcome.folder.relative_to(ward.rig.root)}`" in summary
 
 
 def test_a_group_named_after_a_patient_ends_the_run(ward: Ward, capsys: pytest.CaptureFixture[str]) -> None:

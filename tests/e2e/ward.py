@@ -45,10 +45,12 @@ class Ward:
         endpoint: str | None = None,
         judge_endpoint: str | None = None,
         policy: Path | None = None,
+        clear: bool = True,
     ) -> "Seen":
-        """Gate a model; say all that pytest can say."""
+        """Gate a model; say all that pytest can say. ``clear``: as if nothing had been run there before."""
         junit = self.rig.folder().with_suffix(".xml")
-        shutil.rmtree(self.rig.root / ".pytest_cache", ignore_errors=True)
+        if clear:
+            shutil.rmtree(self.rig.root / ".pytest_cache", ignore_errors=True)
         words = self.words(
             *rest, junit=junit, model=model, data=data, endpoint=endpoint, judge_endpoint=judge_endpoint, policy=policy
         )

@@ -286,3 +286,23 @@ def test_the_plan_is_what_the_gates_counted() -> None:
     """The builders of these tests plant what they say."""
     gates = run_named("inconclusive").decision.gates
     assert (gates[0].unjudged, gates[0].n) == (OPEN.unjudged[VISUAL], 96)
+
+
+def test_a_run_that_was_not_completed_is_gone_on_with_where_its_replies_lie() -> None:
+    """A run whose replies lie beside its folder finds them in that folder alone."""
+    run = not_started()
+    resumed = run.context.model_copy(update={"resumed": "pytest suites/ --model m --run-dir reports/m/1"})
+    (step,) = report_view(run.decision, run.results, resumed).next_steps
+    assert step.text.startswith("Run it again in its own folder: every finished call is kept")
+    assert step.command == "pytest suites/ --model m --run-dir reports/m/1"
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_after_a_patient_was_found_the_same_is_not_run_again(*, recorded: bool) -> None:
+    """It would find the same: what is named has to be mended first."""
+    run = not_started()
+    found = run.context.model_copy(update={"found": True, "recorded": recorded})
+    (step,) = report_view(run.decision, run.results, found).next_steps
+    assert step.text.startswith("The same run would find the same. See what is named")
+    assert "Run the same command again" not in step.text
+    assert step.command == run.context.command
