@@ -87,6 +87,8 @@ def demand_own(folder: Path, said: str) -> None:
         raise BadInput(f"{said}: is no folder.")
     if state.st_uid != os.geteuid():
         raise BadInput(f"{said}: belongs to another user. Name a folder of your own.")
+    if state.st_mode & _OTHERS and state.st_mode & stat.S_ISVTX:  # such as /tmp: its mode must stay
+        raise BadInput(f"{said}: others may enter it, as many share it. Name a new folder within it.")
     if state.st_mode & _OTHERS:
         raise BadInput(f"{said}: others may enter it, and patients' data would lie there. Try: chmod 700 {folder}")
 

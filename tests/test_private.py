@@ -54,6 +54,16 @@ def test_a_folder_that_others_may_enter_is_refused_and_left(tmp_path: Path) -> N
     assert stat.S_IMODE((tmp_path / "open").stat().st_mode) == 0o755
 
 
+def test_a_folder_that_many_share_is_not_to_be_closed(tmp_path: Path) -> None:
+    """The mode of one such as /tmp must stay, so that no command is told that changes it."""
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o1777)
+    with pytest.raises(
+        BadInput, match=r"shared: others may enter it, as many share it\. Name a new folder within it\."
+    ):
+        demand_private(tmp_path / "shared", tmp_path / "run")
+
+
 def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who owns it may read what lies there."""
     (tmp_path / "theirs").mkdir(mode=0o700)

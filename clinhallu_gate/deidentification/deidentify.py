@@ -101,7 +101,7 @@ def deidentify(
             if mapping:
                 _write_mapping(private_folder(folder), done)
     except OSError as error:
-        raise BadInput(f"{folder}: cannot be written: {error.strerror}.") from None
+        raise BadInput(f"{folder}: cannot be written: {error.strerror}.{_unchecked(done)}") from None
     check = preflight(sorted(folder / name for name in done.names), depth=Depth.FULL)
     return Deidentified(
         folder=folder,
@@ -113,6 +113,15 @@ def deidentify(
         overlays_in_pixels=done.in_pixels,
         check=check,
     )
+
+
+def _unchecked(done: _Done) -> str:
+    """Say what lies there of a call that could not end."""
+    if not done.names:
+        return ""
+    if len(done.names) == 1:
+        return " The 1 copy in it was not checked: delete it."
+    return f" The {len(done.names):,} copies in it were not checked: delete them."
 
 
 def _demand_room(source: Path, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Copies name nobody, whatever their originals held, and are the same images."""
 
+import errno
 import shutil
 import struct
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pydicom import Dataset, Sequence, config, dcmread
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import MPEG2MPML, UID, ImplicitVRLittleEndian, RLELossless
 
+from clinhallu_gate import private
 from clinhallu_gate.datasets.dicom.drawing import draw, frames_of
 from clinhallu_gate.datasets.dicom.quiet import quiet
 from clinhallu_gate.datasets.dicom.reading import read
@@ -402,6 +404,26 @@ def test_a_broken_file_is_named_and_the_rest_is_copied(tmp_path: Path) -> None:
     }
     assert not done.whole
     assert _nothing_else(tmp_path / "out", done)
+
+
+def test_copies_of_a_call_that_could_not_end_are_said_to_be_unchecked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full ends the call; other patients' names were not yet looked for in what was copied."""
+    (tmp_path / "in").mkdir()
+    for name in ("CT_small.dcm", "MR_small.dcm"):
+        shutil.copy(test_file(name), tmp_path / "in")
+    whole = private.write_whole
+
+    def write(file: Path, data: bytes) -> None:
+        if _copied(tmp_path / "out"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        whole(file, data)
+
+    monkeypatch.setattr("clinhallu_gate.deidentification.copies.write_whole", write)
+    with pytest.raises(BadInput, match=r"No space left on device\. The 1 copy in it was not checked: delete it\."):
+        deidentify(tmp_path / "in", tmp_path / "out", key=KEY)
+    assert len(_copied(tmp_path / "out")) == 1
 
 
 def _deep(levels: int) -> bytes:
