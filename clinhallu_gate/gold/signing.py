@@ -147,8 +147,16 @@ def _problems(read: Reviewed, rows: Mapping[str, GoldRow]) -> Iterator[str]:
             yield f"{where}: is of no row of the manifest"
         elif first != where:
             yield f"{where}: is the same row as {first}"
+        elif not _is_named(row.id, known.instance.id):
+            yield f"{where}: has another id than row {known.number}, whose question, answer and image it has"
         elif row.decision != "open":
             yield from (f"{where}: {why}" for why in _unfit(row, known))
+
+
+def _is_named(told: str, own: str) -> bool:
+    """Whether a sheet calls a row by its id; a spreadsheet makes 7 of 007."""
+    same_number = told.isdecimal() and own.isdecimal() and int(told) == int(own)
+    return told in ("", own, cleaned(own)) or same_number
 
 
 def _unfit(row: ReviewedRow, known: GoldRow) -> Iterator[str]:

@@ -209,6 +209,8 @@ def _spoilt(told: dict[str, Any], what: str) -> None:
     match what:
         case "unknown":
             second["id"], second["content_sha256"] = "Okonkwo", "0" * 64
+        case "another id":
+            second["id"] = "mrn-003"
         case "changed":
             second["content_sha256"] = "0" * 64
         case "empty":
@@ -225,6 +227,7 @@ def _spoilt(told: dict[str, Any], what: str) -> None:
     ("what", "said"),
     [
         ("unknown", "rows[1]: is of no row of the manifest"),
+        ("another id", "rows[1]: has another id than row 2, whose question, answer and image it has"),
         ("changed", "rows[1]: row 2 has another question, answer or image than was drafted for"),
         ("empty", "rows[1]: approved, but knowledge_recall is empty"),
         ("twice", "rows[1]: is the same row as rows[0]"),
