@@ -74,10 +74,9 @@ def draft_gold(spec: str, options: DraftOptions) -> Drafted:
     Raises:
         BadInput: A manifest, a row, a model or a folder that cannot be used.
         EvaluationFailed: The server died, refuses everything, or gave no reply to some rows: then what could be
-            drafted is written, and the same command goes on.
+            drafted is written, and the same command goes on. Or no reply could be read.
     """
-    if options.limit is not None and options.limit < 1:
-        raise BadInput(f"--limit: {options.limit} is not a number of rows. Valid: 1 or more.")
+    _demand_numbers(options)
     source = source_named(spec)
     manifest = source.manifest
     # Reports are of patients, whatever the rows say: nobody is asked but this machine and hosts that are allowed.
@@ -107,7 +106,21 @@ def draft_gold(spec: str, options: DraftOptions) -> Drafted:
     if drafted.lost:
         again = f"{drafted.lost} of {len(chosen)} rows had no reply; the same command asks for them again"
         raise EvaluationFailed(f"{again}.\n{drafted.text}")
+    unread = sum(draft.unread for draft in drafts.values())
+    if unread and not any(draft.gold for draft in drafts.values()):
+        raise EvaluationFailed(
+            f"nothing was drafted, as none of {unread:,} replies could be read: another model may write the form that "
+            f"is asked for.\n{drafted.text}"
+        )
     return drafted
+
+
+def _demand_numbers(options: DraftOptions) -> None:
+    if options.limit is not None and options.limit < 1:
+        raise BadInput(f"--limit: {options.limit} is not a number of rows. Valid: 1 or more.")
+    calls = options.model.concurrency
+    if calls is not None and calls < 1:
+        raise BadInput(f"--concurrency: {calls} is not a number of calls in flight. Valid: 1 or more.")
 
 
 def _make(folder: Path) -> None:

@@ -33,6 +33,8 @@ class Draft:
     """What a reviewer should look at first."""
     lost: bool = False
     """Whether the server gave no reply, so that the same command may help."""
+    unread: bool = False
+    """Whether there was a reply that cannot be read."""
 
 
 class DraftPrompt(Record):
@@ -73,7 +75,7 @@ class DraftPrompt(Record):
         failed = {stage: found.reason for stage in Stage if isinstance(found := parts[stage], Failed)}
         if failed:
             named = ", ".join(f"{stage} {reason.value}" for stage, reason in failed.items())
-            return Draft(None, f"the reply cannot be read: {named}")
+            return Draft(None, f"the reply cannot be read: {named}", unread=True)
         gold = GoldTrace(**{stage.value: cleaned(str(parts[stage])) for stage in Stage})
         said = parts[ANSWER]
         matched = match_answer(instance, said) if isinstance(said, str) else None

@@ -186,13 +186,39 @@ def test_a_repeated_draft_asks_nothing_and_changes_nothing(tmp_path: Path, draft
 
 def test_a_reply_that_cannot_be_read_is_asked_for_again(tmp_path: Path) -> None:
     """It is not kept, so the next draft has another chance."""
-    bad = ScriptedServer(reply="nothing of use", model="local")
-    manifest = ward(tmp_path, [row(1)])
+    bad = ScriptedServer(reply=lambda request: drafts(request) if number_of(request) == 2 else "nothing", model="local")
+    manifest = ward(tmp_path, [row(1), row(2)])
     with bad as server:
         assert draft_gold(str(manifest), options(server)).rows[0].gold is None
     with ScriptedServer(reply=drafts, model="local") as server:
         assert draft_gold(str(manifest), options(server)).rows[0].gold is not None
         assert server.requests == 1
+
+
+def test_a_model_whose_replies_all_cannot_be_read_has_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sheet stands, for whoever writes all by hand; a script sees 11."""
+    manifest = ward(tmp_path, [row(1), row(2), row(3, report=None)])
+    with ScriptedServer(reply="nothing of use", model="local") as server:
+        assert main(["draft-gold", str(manifest), "--endpoint", server.base_url]) == 11
+    said = capsys.readouterr()
+    assert "nothing was drafted, as none of 2 replies could be read" in said.err
+    assert "ward.jsonl:3: the row has no report" in said.err
+    assert said.out == ""
+    assert (tmp_path / "ward.gold" / "review.html").exists()
+
+
+@pytest.mark.parametrize("calls", ["0", "-5"])
+def test_no_calls_in_flight_are_refused(
+    calls: str, tmp_path: Path, drafter: ScriptedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of a run."""
+    manifest = ward(tmp_path, [row(1)])
+    assert main(["draft-gold", str(manifest), "--endpoint", drafter.base_url, "--concurrency", calls]) == 4
+    said = capsys.readouterr().err
+    assert said == f"clinhallu-gate: --concurrency: {calls} is not a number of calls in flight. Valid: 1 or more.\n"
+    assert drafter.requests == 0
 
 
 def test_an_endpoint_that_fails_now_and_then_is_asked_again(tmp_path: Path) -> None:
