@@ -40,6 +40,10 @@ _OWN_FILES: Final = frozenset({".py", ".j2", ".js", ".css", ".yaml", ".csv", ".j
 What = Literal["name", "id", "accession_number", "birth_date"]
 
 
+def _rarity(word: str) -> tuple[bool, int]:
+    return any(map(str.isdecimal, word)), len(word)
+
+
 @dataclass(frozen=True)
 class Spelling:
     """One way in which a value may be written."""
@@ -54,8 +58,8 @@ class Spelling:
 
     @property
     def key(self) -> str:
-        """The word by which it is looked up: its longest."""
-        return max((word for part in self.parts for word in words(part)), key=len, default="")
+        """The word by which it is looked up: the longest with a digit, which fewer values share, else the longest."""
+        return max((word for part in self.parts for word in words(part)), key=_rarity, default="")
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
