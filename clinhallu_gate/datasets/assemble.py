@@ -132,6 +132,7 @@ class Assembly:
             left_out=tuple(problems),
             files=headers.files,
             identifiers=headers.identifiers,
+            patient_ids={item.id: item.study.patient_id for item in usable if item.study and item.study.patient_id},
             drawn=tuple(image for item in usable if item.study for image in item.study.drawn),
             notes=headers.notes,
             selected=selected,
