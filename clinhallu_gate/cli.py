@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from clinhallu_gate.errors import BadInput, DoesNotHold, EvaluationFailed, Incomplete
 from clinhallu_gate.private import without_core
+from clinhallu_gate.unquoted import NOT_SHOWN, place_of
 
 EXIT_OK: Final = 0
 EXIT_DOES_NOT_HOLD: Final = 1
 EXIT_INCOMPLETE: Final = 1
+EXIT_INTERNAL_ERROR: Final = 3
 EXIT_USAGE: Final = 4
 EXIT_NOT_COMPLETED: Final = 11
 #: Bytes of a name that file systems take.
@@ -22,7 +24,8 @@ _LONGEST_NAME: Final = 255
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return 0, or after one line on stderr another status.
 
-    4: input that cannot be used; 1: evidence that was changed, or a part that was not done; 11: a model that fails.
+    4: input that cannot be used; 1: evidence that was changed, or a part that was not done; 11: a model that fails;
+    3: an internal error, of which only kind and place are told, as it may quote data of patients.
     """
     arguments = _parser().parse_args(argv)
     try:
@@ -41,6 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"{error.said}\n")
         sys.stderr.write(f"clinhallu-gate: {error}\n")
         return EXIT_INCOMPLETE
+    except Exception as error:  # noqa: BLE001 - whatever it is, it may quote whom the data are of
+        sys.stderr.write(f"clinhallu-gate: internal error: {place_of(error)} ({NOT_SHOWN})\n")
+        return EXIT_INTERNAL_ERROR
     sys.stdout.write(f"{said}\n")
     return EXIT_OK
 
@@ -186,6 +192,9 @@ def _add_freeze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-host", action="append", default=[], metavar="HOST", help="ask a DICOMweb server of this host, too"
     )
+    parser.add_argument(
+        "--allow-unsigned-gold", action="store_true", help="freeze drafts that nobody signed as they are"
+    )
     parser.set_defaults(command=_freeze)
 
 
@@ -329,6 +338,7 @@ def _freeze(arguments: argparse.Namespace) -> str:
         allow_bad_rows=arguments.allow_bad_rows,
         private_cache=arguments.private_cache,
         allow_hosts=tuple(arguments.allow_host),
+        allow_unsigned_gold=arguments.allow_unsigned_gold,
     ).line
 
 

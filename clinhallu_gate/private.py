@@ -5,6 +5,7 @@ Nor does a process that holds it leave an image of its memory.
 
 import os
 import resource
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,17 +56,58 @@ def demand_private(folder: Path, run_dir: Path | None = None) -> None:
     if runs:
         raise BadInput(f"{option}: lies in the run folder {runs[0]}, which may be handed on. Name another folder.")
     try:
-        if not folder.exists():
-            make_private(folder)
-        state = folder.stat()
+        take_private(folder, option)
     except OSError as error:
         raise BadInput(f"{option}: cannot be made: {error.strerror}.") from error
+
+
+def take_private(folder: Path, said: str) -> None:
+    """Make a folder that a user named, for its owner alone, or take the one that is there if it is so already.
+
+    Raises ``BadInput`` as ``demand_own`` does, and ``OSError``.
+    """
+    if not folder.exists():
+        make_private(folder)
+    demand_own(folder, said)
+
+
+def demand_own(folder: Path, said: str) -> None:
+    """See to it that a folder is ours and that nobody else may enter it; its mode may be wanted, and is not changed.
+
+    Args:
+        folder: What is there.
+        said: How a message begins, as with the option that names the folder.
+
+    Raises:
+        BadInput: It is not ours, others may enter it, or it is no folder.
+        OSError: It cannot be looked at.
+    """
+    state = folder.stat()
     if not stat.S_ISDIR(state.st_mode):
-        raise BadInput(f"{option}: is no folder.")
+        raise BadInput(f"{said}: is no folder.")
     if state.st_uid != os.geteuid():
-        raise BadInput(f"{option}: belongs to another user. Name a folder of your own.")
+        raise BadInput(f"{said}: belongs to another user. Name a folder of your own.")
+    if state.st_mode & _OTHERS and state.st_mode & stat.S_ISVTX:  # such as /tmp: its mode must stay
+        raise BadInput(f"{said}: others may enter it, as many share it. Name a new folder within it.")
     if state.st_mode & _OTHERS:
-        raise BadInput(f"{option}: others may enter it, and patients' images would lie there. Try: chmod 700 {folder}")
+        raise BadInput(f"{said}: others may enter it, and patients' data would lie there. Try: chmod 700 {folder}")
+
+
+def write_whole(file: Path, data: bytes) -> None:
+    """Write a file for its owner alone that is there whole or not at all, however many write it. Raises ``OSError``."""
+    part = file.with_name(f".{file.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+            opened.write(data)
+        part.replace(file)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def open_for_owner(path: str, flags: int) -> int:
+    """Open a file that only its owner may read, as ``opener`` of ``open``: it may hold texts of patients."""
+    return os.open(path, flags, 0o600)
 
 
 @contextmanager

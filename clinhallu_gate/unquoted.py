@@ -4,6 +4,7 @@ from pathlib import Path
 from traceback import walk_tb
 from typing import Final
 
+NOT_SHOWN: Final = "what it says is not shown, as it may be of patients"
 _PACKAGE: Final = Path(__file__).parent
 
 

@@ -63,6 +63,21 @@ def test_no_command_dumps_a_core(capsys: pytest.CaptureFixture[str], monkeypatch
     assert capsys.readouterr().out == "0\n"
 
 
+def test_an_internal_error_quotes_nobody(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind and place are told, as of a run; the status is pytest's for such errors."""
+
+    def failing(_: object) -> str:
+        raise KeyError("Okonkwo")
+
+    monkeypatch.setattr("clinhallu_gate.gold.command.run_draft", failing)
+    assert main(["draft-gold", "ward.csv", "--model", "m"]) == 3
+    said = capsys.readouterr().err
+    assert said.startswith("clinhallu-gate: internal error: KeyError in cli.py:")
+    assert said.endswith(" (what it says is not shown, as it may be of patients)\n")
+    assert said.count("\n") == 1
+    assert "Okonkwo" not in said
+
+
 def test_names_of_models_lead_nowhere_else(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Names with dots and slashes become folders below --out; links there that lead out of it are refused."""
     out = tmp_path / "deep" / "er" / "tree"

@@ -2,12 +2,13 @@
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from clinhallu_gate.errors import BadInput
-from clinhallu_gate.private import demand_private, for_owner_alone, kept, make_private, private_folder
+from clinhallu_gate.private import demand_private, for_owner_alone, kept, make_private, private_folder, write_whole
 
 
 def test_it_lies_beside_the_run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,6 +54,16 @@ def test_a_folder_that_others_may_enter_is_refused_and_left(tmp_path: Path) -> N
     assert stat.S_IMODE((tmp_path / "open").stat().st_mode) == 0o755
 
 
+def test_a_folder_that_many_share_is_not_to_be_closed(tmp_path: Path) -> None:
+    """The mode of one such as /tmp must stay, so that no command is told that changes it."""
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o1777)
+    with pytest.raises(
+        BadInput, match=r"shared: others may enter it, as many share it\. Name a new folder within it\."
+    ):
+        demand_private(tmp_path / "shared", tmp_path / "run")
+
+
 def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who owns it may read what lies there."""
     (tmp_path / "theirs").mkdir(mode=0o700)
@@ -69,6 +80,18 @@ def test_nothing_private_lies_in_a_run_folder(tmp_path: Path, place: str) -> Non
     with pytest.raises(BadInput, match="lies in the run folder"):
         demand_private(tmp_path / place, tmp_path / "run")
     assert not (tmp_path / place).exists()
+
+
+def test_many_may_write_one_file(tmp_path: Path) -> None:
+    """Whoever comes last has written it whole, for its owner alone; nothing else is left."""
+    file, contents = tmp_path / "review.html", [bytes([number]) * 10_000 for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda content: [write_whole(file, content) for _ in range(50)], contents))
+    assert file.read_bytes() in contents
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+    with pytest.raises(NotADirectoryError):
+        write_whole(file / "below", b"")
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:

@@ -38,6 +38,11 @@ class Checked:
         """Its identity within the data set."""
         return str(self.row.identity)
 
+    @property
+    def place(self) -> str:
+        """Which row it is: several may bear one identity until it is known which of them are taken."""
+        return f"{self.raw.file}:{self.raw.number}"
+
     def problem(self, text: str) -> Problem:
         """Say what is wrong with it."""
         return Problem(self.raw.file, self.raw.number, text)
@@ -110,12 +115,14 @@ class Assembly:
         checked = [item for item in checked if not self._is_elsewhere(item)]
         headers = self._headers(checked)
         checked = [item for item in self._drawn(checked, headers) if self._is_chosen(item)]
+        checked = self._without_twins(checked)
         self._take(checked)
         usable = [item for item in checked if self._has_images(item)]
         if self.sort:
             usable.sort(key=lambda item: (len(item.id), item.id) if item.id.isdecimal() else (_NO_NUMBER, item.id))
         instances = self._instances(usable)
-        laid = self._laid(usable, instances)
+        pictured = {each.id: self._pictured(item, each) for item, each in zip(usable, instances, strict=True)}
+        laid = {} if self.beside is None else {each.id: self.beside.lay(each, pictured[each.id]) for each in instances}
         instances = tuple(_with_gold(each, laid.get(each.id)) for each in instances)
         problems = sorted(
             replace(problem, text=told(problem.text, withhold=problem.file in self.patients))
@@ -133,7 +140,10 @@ class Assembly:
             files=headers.files,
             identifiers=headers.identifiers,
             patient_ids={item.id: item.study.patient_id for item in usable if item.study and item.study.patient_id},
-            drawn=tuple(image for item in usable if item.study for image in item.study.drawn),
+            pictured={item.id: pictured[item.id] for item in usable if item.study},
+            drawn=tuple(
+                replace(image, instance=item.id) for item in usable if item.study for image in item.study.drawn
+            ),
             notes=headers.notes,
             selected=selected,
             gold_of=laid,
@@ -141,45 +151,45 @@ class Assembly:
         )
         return Part(dataset, dataset.left_out, total)
 
-    def _laid(self, usable: Sequence[Checked], instances: Sequence[Instance]) -> dict[str, Laid]:
-        """Return whose word the gold of each instance is; nothing for data that come with theirs."""
-        if self.beside is None:
-            return {}
-        pairs = zip(usable, instances, strict=True)
-        return {each.id: self.beside.lay(each, self._pictured(item, each)) for item, each in pairs}
-
-    def _pictured(self, item: Checked, instance: Instance) -> list[str]:
+    def _pictured(self, item: Checked, instance: Instance) -> tuple[str, ...]:
         """Return what tells which images a row speaks of: a study as a whole, of others what is sent."""
         if item.study is None:
-            return [image.sha256 for image in instance.images]
+            return tuple(image.sha256 for image in instance.images)
         plain = (self.taken[name] for name in item.row.images if name not in item.study.images)
-        return [item.study.source, *(image.sha256 for image in plain if isinstance(image, Image))]
+        return (item.study.source, *(image.sha256 for image in plain if isinstance(image, Image)))
 
     def _rows(self, raws: Iterable[RawRow]) -> tuple[int, list[Checked]]:
-        checked: dict[str, Checked] = {}
+        checked: list[Checked] = []
         total = 0
         for total, raw in enumerate(raws, 1):  # noqa: B007 - counted
             if raw.content.get("phi", False) not in (False, None):
                 self.patients.add(raw.file)
             try:
-                item = Checked(raw, self._fit(raw))
+                checked.append(Checked(raw, self._fit(raw)))
             except Unfit as unfit:
                 if self._is_none_of_ours(raw):
                     continue
                 self.problems += [Problem(raw.file, raw.number, line) for line in unfit.lines]
-                continue
-            first = checked.setdefault(item.id, item)
-            if first is not item:
-                where = f"{first.raw.file}:{first.raw.number}"
-                self.problems.append(item.problem(f"{shown(item.id)} is already the identity of {where}"))
-        return total, list(checked.values())
+        return total, checked
+
+    def _without_twins(self, taken: Sequence[Checked]) -> list[Checked]:
+        """Return the first row of each identity; rows that are not taken, such as last year's, are in nobody's way."""
+        first: dict[str, Checked] = {}
+        for item in taken:
+            other = first.setdefault(item.id, item)
+            if other is not item:
+                self.problems.append(item.problem(f"{shown(item.id)} is already the identity of {other.place}"))
+        return list(first.values())
 
     def _headers(self, checked: Sequence[Checked]) -> Headers:
         """Read what rows name of DICOM, and draw it for rows that are taken."""
         if self.studies is None:
             return Headers()
-        rows = {item.id: item.row for item in checked}
-        return self.studies.read(rows, lambda name, row: self.choosing.wants(f"{self.name}/{name}", row.study_date))
+        items = {item.place: item for item in checked}
+        rows = {place: item.row for place, item in items.items()}
+        return self.studies.read(
+            rows, lambda place, row: self.choosing.wants(f"{self.name}/{items[place].id}", row.study_date)
+        )
 
     def _is_elsewhere(self, item: Checked) -> bool:
         """Whether what the row itself says leaves it out: then none of its files is read."""
@@ -208,7 +218,7 @@ class Assembly:
         """Return the rows with drawn images in the place of DICOM, without those that could not be drawn."""
         found: list[Checked] = []
         for item in checked:
-            study = headers.studies.get(item.id)
+            study = headers.studies.get(item.place)
             if isinstance(study, Unfit):
                 self.problems += map(item.problem, study.lines)
             elif study is None:

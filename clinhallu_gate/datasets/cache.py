@@ -13,6 +13,7 @@ from typing import Final
 import orjson
 
 from clinhallu_gate.errors import BadInput
+from clinhallu_gate.private import write_whole
 
 #: Raised when images come to be checked or redrawn otherwise, so that older lines are not believed.
 _VERSION: Final = 1
@@ -100,21 +101,13 @@ class ImageCache:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all, and may be written by others at the same time."""
-    scratch = path.with_name(f".{os.getpid()}-{threading.get_ident()}")
+    """Write a file, and the folders that it lies in if they are not there. Raises ``OSError``."""
     try:
-        handle = _opened(scratch)
+        write_whole(path, data)
     except FileNotFoundError:
         for folder in reversed(path.parents[:3]):  # each by itself: a mode is given to the last of a path alone
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = _opened(scratch)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    scratch.replace(path)
-
-
-def _opened(scratch: Path) -> int:
-    return os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        write_whole(path, data)
 
 
 def _read(path: Path) -> dict[str, Sent]:

@@ -132,6 +132,9 @@ class Dataset:
     """DICOM files that were read for it."""
     identifiers: frozenset[Identifier] = field(default=frozenset(), repr=False)
     """What identifies patients in the headers that were read; nothing that may be shared holds any of it."""
+    pictured: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    """By instance id, of those with DICOM: digests of the study (``Study.source``) and of images beside it; the same
+    however many images a model takes."""
     drawn: tuple[DrawnImage, ...] = field(default=(), repr=False)
     """What was drawn from DICOM, instance by instance, in the order of their images."""
     notes: tuple[str, ...] = ()

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 DICOMDIR: Final = "DICOMDIR"
-_PREAMBLE: Final = 128
-_MARK: Final = b"DICM"
+PREAMBLE: Final = 128
+MARK: Final = b"DICM"
+"""How files begin (PS3.10 7.1): so many bytes of anything, then this."""
 #: What files are called that are meant as DICOM; where such a file is none, its folder or row cannot be used.
 _SUFFIXES: Final = (".dcm", ".dicom", ".ima")
 
@@ -42,6 +43,6 @@ def has_mark(path: Path) -> bool:
     """Whether a file begins as PS3.10 says: 128 bytes of anything, then ``DICM``. Raises ``OSError``."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # if it became a pipe meanwhile, nobody waits for it
     try:
-        return os.pread(handle, len(_MARK), _PREAMBLE) == _MARK
+        return os.pread(handle, len(MARK), PREAMBLE) == MARK
     finally:
         os.close(handle)

@@ -6,7 +6,7 @@ A later run with the list takes exactly these, so that it is about the same pati
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -32,9 +32,10 @@ class FrozenData:
 
 def frozen_set(protected: Dataset, before: Dataset, key: bytes) -> FrozenSet:
     """Return what a data set is frozen as; ``before`` holds the same instances under their own names."""
-    pairs = zip(protected.instances, before.instances, strict=True)
-    digests = {now.id: _digest(was, key) for now, was in pairs}
-    return FrozenSet(name=protected.name, sha256=protected.sha256, instances=digests)
+    pairs = list(zip(protected.instances, before.instances, strict=True))
+    digests = {now.id: _digest(was, before, key) for now, was in pairs}
+    together = (names for names in _together((now.id, was) for now, was in pairs) if len(names) > 1)
+    return FrozenSet(name=protected.name, instances=digests, together=tuple(together))
 
 
 def demand_same_sets(datasets: Sequence[str], frozen: Frozen) -> None:
@@ -49,68 +50,85 @@ def demand_same_sets(datasets: Sequence[str], frozen: Frozen) -> None:
 
 
 def held(datasets: Sequence[Dataset], frozen: Frozen, *, allowed: int) -> tuple[Dataset, ...]:
-    """Return the data with just the instances of the list, under their own names still.
+    """Return the data with just the instances of the list, in its order, under their own names still.
 
     Raises:
-        BadInput: More than ``allowed`` of the list are gone or changed; it names them as the list does.
+        BadInput: More than ``allowed`` of the list are gone or changed (it names them as the list does), or others of
+            those that are left share a patient now.
     """
-    lost = [line for dataset in datasets for line in _lost(dataset, frozen)]
+    found = [_found(dataset, frozen) for dataset in datasets]
+    lost = [f"{each.dataset.name}/{name}: {how}" for each in found for name, how in each.lost.items()]
     if len(lost) > allowed:
         raise BadInput(_refusal(lost, frozen, allowed))
-    return tuple(_kept(dataset, frozen) for dataset in datasets)
+    for each in found:
+        _demand_same_groups(each, frozen)
+    return tuple(_kept(each, frozen) for each in found)
 
 
-def demand_same_groups(datasets: Sequence[Dataset], frozen: Frozen) -> None:
-    """Raise ``BadInput`` if every instance is as it was and other ones share a patient now."""
-    for dataset in datasets:
-        whole = dataset.selected is None or not (dataset.selected.gone or dataset.selected.changed)
-        if whole and dataset.sha256 != frozen.sums[dataset.name]:
-            raise BadInput(
-                f"--frozen: {frozen.file}: the instances of {dataset.name!r} are as they were, but not who shares a "
-                "patient (patient_id, cluster, phi). Restore that, or freeze anew."
-            )
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What there is of a list in one data set."""
+
+    dataset: Dataset
+    same: Mapping[str, Instance]
+    """By the list's names and in its order: those that are as they were."""
+    lost: Mapping[str, str]
+    """By the list's names and in its order: ``gone`` or ``changed``."""
 
 
-def _lost(dataset: Dataset, frozen: Frozen) -> Iterator[str]:
-    states = _states(dataset, frozen)
-    for name in frozen.digests[dataset.name]:
-        if name not in states:
-            yield f"{dataset.name}/{name}: gone"
-        elif not states[name]:
-            yield f"{dataset.name}/{name}: changed"
+def _found(dataset: Dataset, frozen: Frozen) -> _Found:
+    same: dict[str, Instance] = {}
+    lost: dict[str, str] = {}
+    there = {frozen.name_of(instance.uid): instance for instance in dataset.instances}
+    for name, digest in frozen.digests[dataset.name].items():
+        instance = there.get(name)
+        if instance is not None and _digest(instance, dataset, frozen.key) == digest:
+            same[name] = instance
+        else:
+            lost[name] = "gone" if instance is None else "changed"
+    return _Found(dataset, same, lost)
 
 
-def _states(dataset: Dataset, frozen: Frozen) -> dict[str, bool]:
-    """Return whether each listed instance that is there is as it was."""
-    listed = frozen.digests[dataset.name]
-    named = ((frozen.name_of(instance.uid), instance) for instance in dataset.instances)
-    return {name: _digest(instance, frozen.key) == listed[name] for name, instance in named if name is not None}
+def _demand_same_groups(found: _Found, frozen: Frozen) -> None:
+    was = (tuple(name for name in names if name in found.same) for names in frozen.together[found.dataset.name])
+    now = _together(found.same.items())
+    if {frozenset(names) for names in was if len(names) > 1} != {frozenset(names) for names in now if len(names) > 1}:
+        raise BadInput(
+            f"--frozen: {frozen.file}: the instances of {found.dataset.name!r} are as they were, but not who shares a "
+            "patient (patient_id, cluster, phi). Restore that, or freeze anew."
+        )
 
 
-def _kept(dataset: Dataset, frozen: Frozen) -> Dataset:
-    states = _states(dataset, frozen)
-    kept = tuple(each for each in dataset.instances if states.get(frozen.name_of(each.uid) or "", False))
+def _together(named: Iterable[tuple[str, Instance]]) -> list[tuple[str, ...]]:
+    """Return the names of each cluster."""
+    clusters: dict[str, list[str]] = {}
+    for name, instance in named:
+        clusters.setdefault(instance.cluster, []).append(name)
+    return [tuple(names) for names in clusters.values()]
+
+
+def _kept(found: _Found, frozen: Frozen) -> Dataset:
+    dataset, kept = found.dataset, tuple(found.same.values())
     unlisted = sum(frozen.name_of(each.uid) is None for each in dataset.instances)
     before = dataset.selected or Selected(rows=len(dataset.instances))
-    selected = replace(
-        before,
-        unlisted=before.unlisted + unlisted,
-        gone=len(frozen.digests[dataset.name]) - len(states),
-        changed=sum(not same for same in states.values()),
-    )
-    if len(kept) == len(dataset.instances):
+    gone = sum(how == "gone" for how in found.lost.values())
+    changed = len(found.lost) - gone
+    selected = replace(before, unlisted=before.unlisted + unlisted, gone=gone, changed=changed)
+    if kept == dataset.instances:
         return replace(dataset, selected=selected)
-    ids = {each.id for each in kept}
-    rows = {name: row for name, row in dataset.rows.items() if name in ids}
-    drawn = tuple(image for image in dataset.drawn if image.instance in ids)
-    gold_of = {name: laid for name, laid in dataset.gold_of.items() if name in ids}
+    place = {each.id: place for place, each in enumerate(kept)}
+    drawn = sorted(
+        (image for image in dataset.drawn if image.instance in place), key=lambda image: place[image.instance]
+    )
     return replace(
         dataset,
         sha256=content_digest(kept),
         instances=kept,
-        rows=rows,
-        drawn=drawn,
-        gold_of=gold_of,
+        rows={name: dataset.rows[name] for name in place if name in dataset.rows},
+        pictured={name: dataset.pictured[name] for name in place if name in dataset.pictured},
+        patient_ids={name: dataset.patient_ids[name] for name in place if name in dataset.patient_ids},
+        drawn=tuple(drawn),
+        gold_of={name: dataset.gold_of[name] for name in place if name in dataset.gold_of},
         selected=selected,
     )
 
@@ -125,13 +143,13 @@ def _refusal(lost: Sequence[str], frozen: Frozen, allowed: int) -> str:
     return "\n".join([first, *lost[:LISTED], *more, end])
 
 
-def _digest(instance: Instance, key: bytes) -> str:
+def _digest(instance: Instance, dataset: Dataset, key: bytes) -> str:
     """Return the keyed digest of what an instance holds.
 
-    Left out is what may change without it: where files lie, and the cluster, which is called after its first row.
+    Left out is what may change without it: where files lie, which of a study's images a model is sent (it depends on
+    how many it takes), and the cluster, which is called after its first row.
     """
-    content = instance.model_dump(
-        mode="json", exclude={"images": {"__all__": {"data", "path"}}, "cluster": True, "phi": True}
-    )
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    content = instance.model_dump(mode="json", exclude={"images", "cluster", "phi"})
+    shown = dataset.pictured.get(instance.id) or [image.sha256 for image in instance.images]
+    text = json.dumps([content, *shown], sort_keys=True, ensure_ascii=False)
     return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:_DIGITS]

@@ -22,10 +22,10 @@ class FrozenSet(Record):
     """The instances of one data set."""
 
     name: str
-    sha256: str
-    """Of the data set as a run has it that takes just these."""
     instances: Mapping[str, str]
     """Digest of the content under the site's key, by id; of patients both tell nothing without that key."""
+    together: tuple[tuple[str, ...], ...]
+    """Ids of those that share a patient or an image; the others are alone."""
 
 
 class FrozenFile(Record):
@@ -51,8 +51,8 @@ class Frozen:
     """Empty of data without patients."""
     digests: Mapping[str, Mapping[str, str]]
     """By data set and id."""
-    sums: Mapping[str, str]
-    """Digest of each data set."""
+    together: Mapping[str, tuple[tuple[str, ...], ...]]
+    """By data set: which share a patient or an image."""
 
     def name_of(self, uid: str) -> str | None:
         """Return what an instance is called on the list; None if it is not there."""
@@ -101,5 +101,5 @@ def read_frozen(path: Path, key: Callable[[], bytes]) -> Frozen:
         sha256=hashlib.sha256(data).hexdigest(),
         key=secret,
         digests={one.name: one.instances for one in content.datasets},
-        sums={one.name: one.sha256 for one in content.datasets},
+        together={one.name: one.together for one in content.datasets},
     )

@@ -14,7 +14,6 @@ from clinhallu_gate.datasets.dataset import DataOptions, Dataset, content_digest
 from clinhallu_gate.datasets.dicomweb.spec import DicomwebSpec, dicomweb_spec
 from clinhallu_gate.datasets.frozen import (
     FrozenData,
-    demand_same_groups,
     demand_same_sets,
     frozen_set,
     held,
@@ -47,10 +46,7 @@ def load_data(specs: Sequence[str], options: DataOptions | None = None) -> tuple
     """
     options = options or DataOptions()
     loaded = _loaded(specs, options)
-    datasets = protect(loaded, options.named, partial(site_key, create=True))
-    if options.frozen is not None:
-        demand_same_groups(datasets, options.frozen)
-    return datasets
+    return protect(loaded, options.named, partial(site_key, create=True))
 
 
 def freeze_data(specs: Sequence[str], options: DataOptions) -> FrozenData:

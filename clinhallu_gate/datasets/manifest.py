@@ -20,7 +20,7 @@ from clinhallu_gate.datasets.pictures import FolderPictures
 from clinhallu_gate.datasets.reading import RawRow, read_jsonl
 from clinhallu_gate.datasets.row import Row
 from clinhallu_gate.datasets.signed import GoldBeside
-from clinhallu_gate.datasets.study import Headers, Wanted
+from clinhallu_gate.datasets.study import FACTS, Headers, Wanted
 from clinhallu_gate.datasets.tables import read_csv, read_table
 from clinhallu_gate.errors import BadInput
 
@@ -29,7 +29,7 @@ READERS: Final[Mapping[str, Callable[[Path], Iterable[RawRow]]]] = MappingProxyT
     {".jsonl": read_jsonl, ".csv": read_csv, ".parquet": read_table}
 )
 #: Facts of a study that a stratum may stand for.
-_FACT: Final = re.compile(r"\{(modality|body_part|manufacturer|age|sex)\}")
+_FACT: Final = re.compile(rf"\{{({'|'.join(FACTS)})\}}")
 
 
 def manifest_at(spec: str) -> Path | None:

@@ -102,9 +102,10 @@ def _protected(dataset: Dataset, names: _Names) -> Dataset:
         sha256=content_digest(hidden),
         instances=renamed,
         rows={ids[id_]: row for id_, row in dataset.rows.items()},
+        pictured={ids[id_]: told for id_, told in dataset.pictured.items()},
         drawn=tuple(replace(image, instance=ids[image.instance]) for image in dataset.drawn),
         gold_of={ids[id_]: laid for id_, laid in dataset.gold_of.items()},
-        patient_ids={ids[id_]: told for id_, told in dataset.patient_ids.items() if id_ in ids},
+        patient_ids={ids[id_]: told for id_, told in dataset.patient_ids.items()},
         aliases=tuple(dict.fromkeys(_aliases(dataset.instances, renamed))),
     )
 

@@ -3,12 +3,15 @@
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from clinhallu_gate.datasets.check import Unfit
 from clinhallu_gate.datasets.dataset import DrawnImage, Identifier
 from clinhallu_gate.datasets.row import Row
 from clinhallu_gate.records import Image
+
+#: What headers may say of a study, in words of a fixed list; a stratum may stand for it (``{modality}``).
+FACTS: Final = ("modality", "body_part", "manufacturer", "age", "sex")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,10 @@ class Headers:
     identifiers: frozenset[Identifier] = frozenset()
     notes: tuple[str, ...] = ()
     studies: Mapping[str, Study | Unfit] = field(default_factory=dict)
-    """By the identity of the row; rows without DICOM are not there."""
+    """By where the row stands, as they were asked for; rows without DICOM are not there."""
 
 
-#: Whether a row is taken, by its identity and what is known of it with its headers.
+#: Whether a row is taken, by where it stands and what is known of it with its headers.
 Wanted: TypeAlias = Callable[[str, Row], bool]
 
 

@@ -65,7 +65,7 @@ def _known(names: Sequence[str]) -> set[str]:
 
 
 def _refuse_columns(path: Path, columns: Sequence[str]) -> None:
-    if len(columns) > 1 and not _known(columns):  # a first row, most likely, and perhaps a patient's
+    if columns and not _known(columns):  # a title or a first row, most likely, and perhaps a patient's
         raise BadInput(f"{path}: has no header: none of its columns is a field. Valid: {', '.join(Row.model_fields)}.")
     for name in columns:
         if name not in Row.model_fields:

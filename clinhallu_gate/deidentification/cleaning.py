@@ -17,6 +17,7 @@ from pydicom.sr.codedict import codes
 from pydicom.tag import BaseTag
 
 from clinhallu_gate.deidentification.headers import Element, is_sequence, kind_of, raw
+from clinhallu_gate.deidentification.pixels import GROUP
 from clinhallu_gate.deidentification.profile import EDITION, Rule, profile
 from clinhallu_gate.deidentification.uids import is_registered, made_uid
 from clinhallu_gate.pseudonym import pseudonym
@@ -33,12 +34,10 @@ _FORMS: Final = {
     "UI": re.compile(rb"[0-9.\\]*"),
 }
 _BYTES: Final = frozenset({"OB", "OW", "OF", "OD", "OL", "OV", "UN"})
-_PIXELS: Final = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _FIRST: Final = 0x0008
 """Groups before are of messages, meta information and directories, and no part of an image."""
 _IMAGE: Final = 0x0028
 _PADDING: Final = 0xFFFCFFFC
-_SOP_CLASS: Final = 0x00080016
 
 
 def clean(elements: Elements, key: bytes) -> None:
@@ -86,11 +85,11 @@ class _Cleaner:
             Rule.REFERENCES: self._keep,
         }
 
-    def clean(self, elements: Elements) -> None:
-        """Deal with every attribute of an object, or of an item of a sequence."""
+    def clean(self, elements: Elements, *, nested: bool = False) -> None:
+        """Deal with every attribute of an object, or of an item of a sequence, where pixels are no image."""
         for tag in list(elements.keys()):
             element = elements.get_item(tag, keep_deferred=True)
-            if element is None or _is_never_kept(tag):
+            if element is None or _is_never_kept(tag) or (nested and tag.group == GROUP):
                 del elements[tag]
                 continue
             rule = profile().rule(int(tag))
@@ -101,7 +100,7 @@ class _Cleaner:
         """Keep what the profile does not name, if it is of its kind."""
         if is_sequence(element):
             for item in elements[element.tag].value or ():
-                self.clean(item)
+                self.clean(item, nested=True)
         elif not _is_of_its_kind(element):
             _remove(elements, element)
         elif kind_of(element) == "UI":
@@ -158,7 +157,7 @@ def _is_never_kept(tag: BaseTag) -> bool:
 
 def _is_of_its_kind(element: Element) -> bool:
     """Whether a value that the profile does not name is what its attribute is for."""
-    if element.tag in _PIXELS:
+    if element.tag.group == GROUP:  # of its own kind of cleaning
         return True
     meant = dictionary_VR(element.tag).split(" or ")
     kind = kind_of(element)

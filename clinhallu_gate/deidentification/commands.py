@@ -10,11 +10,12 @@ from typing import Final
 
 from clinhallu_gate.deidentification.deidentify import deidentify
 from clinhallu_gate.deidentification.findings import Depth
-from clinhallu_gate.deidentification.places import files_of
+from clinhallu_gate.deidentification.places import files_of, passed_over
 from clinhallu_gate.deidentification.preflight import preflight
 from clinhallu_gate.deidentification.wording import full_lines
 from clinhallu_gate.deidentification.wording_copies import copies_lines, copies_sentence
 from clinhallu_gate.errors import BadInput, Incomplete
+from clinhallu_gate.private import write_whole
 from clinhallu_gate.pseudonym import site_key
 
 #: How often the number of files is told.
@@ -25,17 +26,19 @@ def looked_at(paths: Sequence[Path], depth: Depth, *, kept: Path, out: Path | No
     """Look at everything that ``paths`` lead to, and return what was found as text or JSON.
 
     Raises:
-        BadInput: A path leads nowhere, ``out`` cannot be written, or tesseract lacks.
+        BadInput: A path leads nowhere, a manifest's rows cannot be used, ``out`` or ``kept`` cannot be written, or
+            tesseract lacks.
     """
     if out is not None and os.path.lexists(out):
         raise BadInput(f"--out: {out}: is there already. Valid: a new file.")
     with _counting("looked at") as tell:
         files = list(dict.fromkeys(file for path in paths for file in files_of(path)))
-        found = preflight(files, depth=depth, kept=kept, tell=tell)
+        others = dict.fromkeys(other for path in paths for other in passed_over(path))
+        found = preflight(files, depth=depth, kept=kept, passed_over=others, tell=tell)
     document = json.dumps(found.as_dict(), indent=2)
     if out is not None:
         try:
-            out.write_text(f"{document}\n", "utf-8")
+            write_whole(out, f"{document}\n".encode())
         except OSError as error:
             raise BadInput(f"--out: {out}: cannot be written: {error.strerror}.") from None
     return document if as_json else "\n".join(full_lines(found))

@@ -1,7 +1,6 @@
 """One de-identified copy: made in memory, checked, and written in one step."""
 
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,14 +13,16 @@ from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID
 from clinhallu_gate.datasets.dicom.quiet import quiet
 from clinhallu_gate.datasets.dicom.reading import read
 from clinhallu_gate.datasets.dicom.refusal import NotDrawable
+from clinhallu_gate.datasets.entries import PREAMBLE
 from clinhallu_gate.deidentification.cleaning import clean
 from clinhallu_gate.deidentification.findings import Flag
 from clinhallu_gate.deidentification.headers import look_at, overlays
-from clinhallu_gate.deidentification.known import Known, Left, empty_what_holds, known_values
-from clinhallu_gate.deidentification.sources import refuse_without_image
+from clinhallu_gate.deidentification.known import Known, Left, empty_what_holds, known_values, values_of
+from clinhallu_gate.deidentification.pixels import clean_pixels, in_pixels
+from clinhallu_gate.deidentification.sources import Refused, refuse_without_image
+from clinhallu_gate.private import write_whole
 
 _UNNAMED: Final = "unnamed"
-_PIXELS: Final = 0x7FE0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +52,15 @@ def copy_of(path: Path, key: bytes) -> Copy:
         Refused: It is no image.
     """
     elements = read(path)
-    refuse_without_image(elements)
     try:
         with quiet():
+            refuse_without_image(elements)
             return _copy(elements, key)
     except Left as left:
         raise NotDrawable(f"would keep a value that identifies the patient in {left}") from None
     except RecursionError:
         raise NotDrawable("has sequences in too many levels") from None
-    except (NotDrawable, MemoryError):
+    except (NotDrawable, Refused, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - the boundary to foreign bytes: pydicom raises whatever they lead to
         raise NotDrawable(f"is a malformed DICOM file ({type(error).__name__})") from None
@@ -69,8 +70,11 @@ def _copy(elements: Elements, key: bytes) -> Copy:
     known = known_values(elements)
     old = _uids(elements)
     laid_over = frozenset(overlays(elements))
+    clean_pixels(elements)
     clean(elements, key)
     emptied = empty_what_holds(elements, known)
+    if in_pixels(elements, known.whole | known.everywhere):
+        raise Left("its pixels")
     elements.file_meta = _meta(elements)
     data = encoded(elements)
     left = look_at(elements, deep=True)
@@ -114,7 +118,7 @@ def _meta(elements: Elements) -> FileMetaDataset:
 
 def encoded(elements: Elements) -> bytes:
     """Return an object as a file, with a preamble of zeros."""
-    elements.preamble = b"\0" * 128
+    elements.preamble = b"\0" * PREAMBLE
     if not elements.file_meta.TransferSyntaxUID.is_implicit_VR:
         _know_kinds(elements)
     buffer = io.BytesIO()
@@ -130,24 +134,15 @@ def _know_kinds(elements: Elements) -> None:
             pass
 
 
-def header_bytes(path: Path) -> bytes:
-    """Return a copy's bytes without those of its pixels. Raises ``NotDrawable``, ``OSError``."""
+def told_by(path: Path) -> bytes:
+    """Return the values of a copy's header, one after the other. Raises ``NotDrawable``."""
     elements = read(path)
     with quiet():
-        for tag in [tag for tag in elements.keys() if tag.group == _PIXELS]:  # noqa: SIM118 - no mapping
-            del elements[tag]
-        return encoded(elements)
+        return b"\0".join((*values_of(elements), *values_of(elements.file_meta)))
 
 
 def write(copy: Copy, folder: Path) -> None:
     """Write a copy below ``folder``, for its owner alone, whole or not at all. Raises ``OSError``."""
     path = folder / copy.name
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(copy.data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, copy.data)

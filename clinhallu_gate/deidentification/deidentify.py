@@ -10,13 +10,13 @@ from typing import Final, NoReturn
 
 from clinhallu_gate.datasets.dicom.refusal import NotDrawable
 from clinhallu_gate.datasets.entries import kind_of
-from clinhallu_gate.deidentification.copies import Copy, copy_of, header_bytes, write
+from clinhallu_gate.deidentification.copies import Copy, copy_of, told_by, write
 from clinhallu_gate.deidentification.findings import Depth, Preflight, Unread
 from clinhallu_gate.deidentification.known import Index
 from clinhallu_gate.deidentification.preflight import preflight
 from clinhallu_gate.deidentification.sources import Refused, refuse_link, sources
 from clinhallu_gate.errors import BadInput
-from clinhallu_gate.private import for_owner_alone, make_private, private_folder
+from clinhallu_gate.private import demand_own, for_owner_alone, private_folder, take_private
 
 MAPPING: Final = "uids.csv"
 NO_DICOM: Final = "is not a DICOM file"
@@ -84,13 +84,16 @@ def deidentify(
         tell: Told how many files were looked at, after each.
 
     Raises:
-        BadInput: ``source`` does not exist, or ``folder`` cannot be written to.
+        BadInput: ``source`` does not exist, ``folder`` cannot be written to, or it or the mapping's folder is there
+            and others may enter it, or a mapping is there already.
     """
     _demand_room(source, folder)
+    if mapping:
+        _demand_room_for_mapping(private_folder(folder))
     done = _Done()
     try:
         with for_owner_alone():
-            make_private(folder)
+            take_private(folder, str(folder))
             for number, path in enumerate(sources(source), start=1):
                 _take(path, folder, key, done)
                 tell(number)
@@ -98,7 +101,7 @@ def deidentify(
             if mapping:
                 _write_mapping(private_folder(folder), done)
     except OSError as error:
-        raise BadInput(f"{folder}: cannot be written: {error.strerror}.") from None
+        raise BadInput(f"{folder}: cannot be written: {error.strerror}.{_unchecked(done)}") from None
     check = preflight(sorted(folder / name for name in done.names), depth=Depth.FULL)
     return Deidentified(
         folder=folder,
@@ -112,6 +115,15 @@ def deidentify(
     )
 
 
+def _unchecked(done: _Done) -> str:
+    """Say what lies there of a call that could not end."""
+    if not done.names:
+        return ""
+    if len(done.names) == 1:
+        return " The 1 copy in it was not checked: delete it."
+    return f" The {len(done.names):,} copies in it were not checked: delete them."
+
+
 def _demand_room(source: Path, folder: Path) -> None:
     if not os.path.lexists(source):
         raise BadInput(f"{source}: does not exist. Valid: a DICOM file, a folder, or a DICOMDIR.")
@@ -121,6 +133,17 @@ def _demand_room(source: Path, folder: Path) -> None:
     whole = folder.resolve()
     if whole.is_relative_to(inside) if source.is_dir() else whole == inside:
         raise BadInput(f"{folder}: lies within {source}. Valid: a folder outside of it.")
+
+
+def _demand_room_for_mapping(folder: Path) -> None:
+    """See to it before anything is copied that a mapping can be written, and that no other one is lost."""
+    if os.path.lexists(folder / MAPPING):
+        raise BadInput(f"{folder / MAPPING}: is there already. Move it away, or name another folder for the copies.")
+    if os.path.lexists(folder):
+        try:
+            demand_own(folder, str(folder))
+        except OSError as error:
+            raise BadInput(f"{folder}: cannot be written: {error.strerror}.") from None
 
 
 def _take(path: Path, folder: Path, key: bytes, done: _Done) -> None:
@@ -149,7 +172,7 @@ def _take_back(folder: Path, done: _Done) -> None:
     """Delete copies whose headers hold a whole name, number or UID of any patient that was seen."""
     index = Index(done.known)
     for name, path in list(done.names.items()):
-        if index.found_in(header_bytes(folder / name)):
+        if index.found_in(told_by(folder / name)):
             (folder / name).unlink()
             del done.names[name]
             why = "held a name, number or UID of another patient; the copy was deleted"
@@ -157,9 +180,9 @@ def _take_back(folder: Path, done: _Done) -> None:
 
 
 def _write_mapping(folder: Path, done: _Done) -> None:
-    make_private(folder)
+    take_private(folder, str(folder))
     kept = set(_new_uids(done))
-    with (folder / MAPPING).open("w", encoding="utf-8", newline="") as file:
+    with (folder / MAPPING).open("x", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(("level", "old_uid", "new_uid"))
         rows.writerows(sorted(row for row in done.uids if row[2] in kept))

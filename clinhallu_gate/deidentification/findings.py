@@ -95,6 +95,12 @@ class Unread:
     file: str
     why: str
 
+    @property
+    def line(self) -> str:
+        """Return both on one line, whatever the file is called."""
+        name = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in self.file)
+        return f"{name}: {self.why}"
+
 
 @dataclass(frozen=True, slots=True)
 class Preflight:

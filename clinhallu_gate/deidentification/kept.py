@@ -5,14 +5,15 @@ Lines of JSON in one file; what a killed process wrote by half is made anew.
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
-from clinhallu_gate.private import make_private
+from clinhallu_gate.errors import BadInput
+from clinhallu_gate.private import take_private
 
 FILE: Final = "preflight.jsonl"
 #: Raised when files come to be looked at otherwise, so that older results are not believed.
@@ -22,12 +23,17 @@ _VERSION: Final = 1
 class Kept:
     """Results in ``FILE`` of a private folder, which is made when there is a first one; without a folder none is kept.
 
-    They hold names of attributes and digests of files.
+    They hold names of attributes and digests of files. Raises ``BadInput``, at first or later, if the folder cannot be
+    used, or others may enter it.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self._file = None if folder is None else folder / FILE
-        self._known = _read(self._file) if self._file is not None else {}
+        self._known: dict[tuple[str, str], Mapping[str, Any]] = {}
+        if folder is not None and folder.exists():
+            with _at_fault(folder):
+                take_private(folder, str(folder))
+                self._known = _read(folder / FILE)
 
     def of(self, path: Path, what: str, look: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         """Return what is known of a file, else look. Raises ``OSError`` if the file cannot be read."""
@@ -44,12 +50,25 @@ class Kept:
     def _write(self, line: Mapping[str, Any]) -> None:
         if self._file is None:
             return
-        make_private(self._file.parent)
-        handle = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(handle, b"\n" + orjson.dumps(line))  # first, so that a line cut off before spoils no other
-        finally:
-            os.close(handle)
+        folder = self._file.parent
+        with _at_fault(folder):
+            take_private(folder, str(folder))
+            handle = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                os.write(handle, b"\n" + orjson.dumps(line))  # first, so that a line cut off before spoils no other
+            finally:
+                os.close(handle)
+
+
+@contextmanager
+def _at_fault(folder: Path) -> Iterator[None]:
+    """Say that the folder is at fault, and none of the files that are looked at."""
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(
+            f"{folder}: results cannot be kept in it: {error.strerror or error}. Valid: a folder of your own."
+        ) from None
 
 
 def _read(file: Path) -> dict[tuple[str, str], Mapping[str, Any]]:

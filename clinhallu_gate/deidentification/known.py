@@ -10,6 +10,7 @@ from pydicom import Dataset as Elements
 
 from clinhallu_gate.deidentification.cleaning import TEXTS
 from clinhallu_gate.deidentification.headers import is_sequence, kind_of, raw
+from clinhallu_gate.deidentification.pixels import GROUP
 from clinhallu_gate.deidentification.profile import DUMMIES, Rule, name_of, profile
 from clinhallu_gate.deidentification.uids import is_registered
 from clinhallu_gate.deidentification.wording import NAMING
@@ -27,10 +28,9 @@ _EVERYWHERE: Final = 6
 _NO_BARE_WORD: Final = re.compile(rb"[0-9^ ]")
 _LABELS: Final = ("LO", "SH")
 _ALSO: Final = ("MedicalRecordLocator", "InstitutionalDepartmentName", "RequestingService")
-_PIXELS: Final = 0x7FE0
 _PARTS: Final = re.compile(rb"[\^=\s,]+")
-_WORDS: Final = re.compile(rb"[^\x00-\x20\\^=,;()\[\]/\"']+")
 _LETTERS: Final = rb"0-9A-Za-z\x80-\xff"
+_WORDS: Final = re.compile(b"[%b]+" % _LETTERS)
 
 
 class Left(Exception):
@@ -85,6 +85,14 @@ def known_values(elements: Elements) -> Known:
     return Known(frozenset(parts), frozenset(whole), frozenset(everywhere))
 
 
+def values_of(elements: Elements) -> Iterator[bytes]:
+    """Yield the value of every element but of pixels, at every level."""
+    for leaf in _leaves(elements):
+        element = leaf.owner.get_item(leaf.tag)  # long ones were left in the file until now
+        if element is not None:
+            yield raw(element)
+
+
 def empty_what_holds(elements: Elements, known: Known) -> frozenset[str]:
     """Empty the labels of a copy (LO, SH) that hold a value of its own patient; return their keywords.
 
@@ -131,7 +139,7 @@ def _leaves(elements: Elements) -> Iterator[_Leaf]:
     """Yield every element that is no sequence, private or pixels, at every level."""
     for tag in list(elements.keys()):
         element = elements.get_item(tag, keep_deferred=True)
-        if element is None or tag.group == _PIXELS or tag.is_private:
+        if element is None or tag.group == GROUP or tag.is_private:
             continue
         if is_sequence(element):
             for item in elements[tag].value or ():

@@ -1,25 +1,39 @@
 """The files that a path leads to: itself, those of a folder, those that a DICOMDIR lists, or a manifest's images."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 from clinhallu_gate.datasets.dicom.files import files_of as dicom_files
 from clinhallu_gate.datasets.entries import DICOMDIR, Kind, Unusable, kind_of
 from clinhallu_gate.datasets.manifest import READERS
 from clinhallu_gate.datasets.names import Misplaced, file_below, name_trouble
-from clinhallu_gate.datasets.problems import told
+from clinhallu_gate.datasets.problems import BadRows, Problem, told
+from clinhallu_gate.datasets.reading import RawRow
+from clinhallu_gate.deidentification.findings import Unread
 from clinhallu_gate.errors import BadInput
+
+#: As a path writes it, which makes one slash of two.
+_SERVER: Final = re.compile(r"dicomweb\+https?:/")
+_FETCHED: Final = (
+    "A run looks at what it fetches; what was fetched is looked at with: "
+    "clinhallu-gate preflight PRIVATE_CACHE/dicomweb (of --private-cache)."
+)
 
 
 def files_of(path: Path) -> Iterator[Path]:
-    """Yield the files that ``path`` leads to, in order; links within folders are not followed.
+    """Yield the files that ``path`` leads to, in order; what ``passed_over`` names of folders is left out.
 
     Raises:
         BadInput: There is nothing, or a DICOMDIR or a manifest cannot be read or leads out of its folder.
+        BadRows: Rows of a manifest cannot be used.
     """
     if path.is_dir():
-        yield from _within(path)
+        yield from (file for file in within(path) if not why_passed_over(file))
+    elif _SERVER.match(str(path)) and not path.exists():
+        raise BadInput(f"{path}: is a DICOMweb server, and preflight takes files and folders. {_FETCHED}")
     elif not path.is_file():
         raise BadInput(f"{path}: {'is no file' if path.exists() else 'does not exist'}. Valid: a file or folder.")
     elif path.name.upper() == DICOMDIR:
@@ -30,13 +44,33 @@ def files_of(path: Path) -> Iterator[Path]:
         yield path
 
 
-def _within(folder: Path) -> Iterator[Path]:
+def passed_over(path: Path) -> Iterator[Unread]:
+    """Yield what ``path`` leads to and ``files_of`` leaves out: links and the like, images within a manifest."""
+    if path.is_dir():
+        for file in within(path):
+            if why := why_passed_over(file):
+                yield Unread(str(file), why)
+    elif path.suffix == ".parquet":
+        embedded = sum(_images(path, row).count(None) for row in READERS[path.suffix](path))
+        if embedded:
+            yield Unread(str(path), f"holds images of its own ({embedded:,}), which are not looked at")
+
+
+def within(folder: Path) -> Iterator[Path]:
+    """Yield every file below a folder, hidden ones and links as well, which are not followed."""
     for here, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(here, name)
-            if not name.startswith(".") and not path.is_symlink() and path.is_file() and name.upper() != DICOMDIR:
-                yield path
+        yield from (link for name in sorted(folders) if (link := Path(here, name)).is_symlink())
+        folders.sort()
+        yield from (Path(here, name) for name in sorted(names))
+
+
+def why_passed_over(path: Path) -> str:
+    """Say why a file is none to be read, so that nothing outside a folder is and no pipe is waited for."""
+    if path.is_symlink():
+        return "is a link, and links are not followed"
+    if not path.is_file():
+        return "is no plain file"
+    return "is a DICOMDIR, which names patients and files" if path.name.upper() == DICOMDIR else ""
 
 
 def listed(path: Path) -> tuple[Path, ...]:
@@ -47,12 +81,35 @@ def listed(path: Path) -> tuple[Path, ...]:
 def _of_manifest(path: Path) -> Iterator[Path]:
     """Yield what the rows name, as a run would read it: of folders the DICOM files alone."""
     root, seen = path.parent.resolve(), set[str]()
+    problems: list[Problem] = []
+    rows = 0
     for row in READERS[path.suffix](path):
-        images = row.content.get("images")
-        for name in images if isinstance(images, list) else [images]:
+        rows += 1
+        names = _images(path, row)
+        if row.trouble or not names:
+            why = told(row.trouble, withhold=True) or "names no images"
+            problems.append(Problem(row.file, row.number, why))
+        for name in names:
             if isinstance(name, str) and name not in seen:
                 seen.add(name)
                 yield from _named(path, root, name)
+    if problems:
+        raise BadRows(problems, rows=rows)
+    if not rows:
+        raise BadInput(f"{path}: holds no row.")
+
+
+def _images(path: Path, row: RawRow) -> list[object]:
+    """Return what a row names; None stands for an image whose bytes it holds itself. Raises ``BadInput``."""
+    images = row.content.get("images")
+    if images is None and row.content.get("study_uid") is not None:
+        raise BadInput(f"{path}: names studies of a DICOMweb server, which are not here. {_FETCHED}")
+    names = images if isinstance(images, list) else [] if images is None else [images]
+    return [_name(image) if isinstance(image, Mapping) else image for image in names]
+
+
+def _name(image: Mapping[str, object]) -> object:
+    return None if image.get("bytes") is not None else image.get("path")
 
 
 def _named(manifest: Path, root: Path, name: str) -> tuple[Path, ...]:

@@ -26,6 +26,7 @@ def preflight(
     *,
     depth: Depth = Depth.HEADERS,
     kept: Path | None = None,
+    passed_over: Iterable[Unread] = (),
     tell: Callable[[int], None] = lambda _: None,
 ) -> Preflight:
     """Look at ``files`` and return what was found, without a value of any.
@@ -34,14 +35,15 @@ def preflight(
         files: DICOM files and other images; what is neither counts as unread.
         depth: How closely.
         kept: Private folder for the results of ``FULL`` and ``OCR``, so that a killed look goes on.
+        passed_over: What lies beside them and is not to be read; counts as unread.
         tell: Told how many files were looked at, after each.
 
     Raises:
-        BadInput: ``OCR`` without tesseract.
+        BadInput: ``OCR`` without tesseract, or ``kept`` cannot be used.
     """
     look = _Look(depth, Kept(None if depth is Depth.HEADERS else kept), program() if depth is Depth.OCR else "")
     found: list[FileFinding] = []
-    unread: list[Unread] = []
+    unread = list(passed_over)
     texts: list[bool | None] = []
     with quiet():
         for number, path in enumerate(files, start=1):

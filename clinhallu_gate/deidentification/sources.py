@@ -1,6 +1,5 @@
 """What is to be copied: every file of a folder, a file, or what a DICOMDIR lists; and what is no image to be copied."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,14 +7,13 @@ from pydicom import Dataset as Elements
 from pydicom import config
 from pydicom.uid import UID
 
+from clinhallu_gate.datasets.dicom.layout import PIXELS
 from clinhallu_gate.datasets.dicom.refusal import NotDrawable
 from clinhallu_gate.datasets.entries import DICOMDIR
 from clinhallu_gate.deidentification.findings import Flag
 from clinhallu_gate.deidentification.headers import look_at
-from clinhallu_gate.deidentification.places import listed
+from clinhallu_gate.deidentification.places import listed, why_passed_over, within
 from clinhallu_gate.errors import BadInput
-
-_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
 class Refused(Exception):
@@ -25,12 +23,7 @@ class Refused(Exception):
 def sources(path: Path) -> Iterator[Path]:
     """Yield every file that ``path`` leads to, links as well (they are refused one by one). Raises ``BadInput``."""
     if path.is_dir() and not path.is_symlink():
-        for here, folders, names in os.walk(path):
-            for name in sorted(folders):
-                if Path(here, name).is_symlink():
-                    yield Path(here, name)
-            folders.sort()
-            yield from (Path(here, name) for name in sorted(names))
+        yield from within(path)
     elif path.is_symlink() or not path.is_file():
         state = "is a link" if path.is_symlink() else "is no file" if path.exists() else "does not exist"
         raise BadInput(f"{path}: {state}. Valid: a DICOM file, a folder, or a DICOMDIR.")
@@ -42,12 +35,8 @@ def sources(path: Path) -> Iterator[Path]:
 
 def refuse_link(path: Path) -> None:
     """Raise ``Refused`` for what is no plain file, so that nothing outside a folder is read and no pipe waited for."""
-    if path.is_symlink():
-        raise Refused("is a link, and links are not followed")
-    if not path.is_file():
-        raise Refused("is no plain file")
-    if path.name.upper() == DICOMDIR:
-        raise Refused("is a DICOMDIR, which names patients and files")
+    if why := why_passed_over(path):
+        raise Refused(why)
 
 
 def refuse_without_image(elements: Elements) -> None:
@@ -61,7 +50,7 @@ def refuse_without_image(elements: Elements) -> None:
     if Flag.DOCUMENT in flags:
         raise Refused("is an encapsulated document, whose text may name anybody")
     kind = UID(str(elements.get("SOPClassUID", "")), config.IGNORE)
-    if not any(keyword in elements for keyword in _PIXELS):
+    if not any(keyword in elements for keyword in PIXELS):
         if "Image" in kind.name:
             raise NotDrawable("is an image without its pixels, perhaps cut off")
         raise Refused("holds no image")

@@ -49,7 +49,7 @@ def full_lines(found: Preflight) -> list[str]:
         *(f"  {count:>6}  {name}" for name, count in found.metadata.items()),
     ]
     listing = ["", "files with a value, by attribute:", *rows] if rows else []
-    unread = [f"  {each.file}: {each.why}" for each in found.unread]
+    unread = [f"  {each.line}" for each in found.unread]
     return [*preflight_lines(found), *listing, *(["", "not read:", *unread] if unread else [])]
 
 

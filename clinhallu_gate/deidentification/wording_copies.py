@@ -55,9 +55,7 @@ def _refused(done: Deidentified) -> list[str]:
 
 
 def _listing(what: str, files: Sequence[Unread]) -> list[str]:
-    return (
-        ["", f"{_many(len(files), 'file')} {what}:", *(f"  {each.file}: {each.why}" for each in files)] if files else []
-    )
+    return ["", f"{_many(len(files), 'file')} {what}:", *(f"  {each.line}" for each in files)] if files else []
 
 
 def _many(count: int, noun: str, plural: str = "") -> str:

@@ -1,6 +1,5 @@
 """``clinhallu-gate draft-gold``: from a manifest with reports to drafts and the sheets that they are reviewed on."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from clinhallu_gate.gold.sheet import CSV_FILE, HTML_FILE, SheetRow, csv_sheet, 
 from clinhallu_gate.pipeline.asked import Asked, asked_model
 from clinhallu_gate.pipeline.options import RunOptions
 from clinhallu_gate.pipeline.run import utc_now
-from clinhallu_gate.private import demand_private, make_private
+from clinhallu_gate.private import demand_private, take_private, write_whole
 from clinhallu_gate.report.figures import plural
 from clinhallu_gate.vocabulary import GoldSource
 
@@ -126,7 +125,7 @@ def _demand_numbers(options: DraftOptions) -> None:
 
 def _make(folder: Path) -> None:
     try:
-        make_private(folder)
+        take_private(folder, f"--out: {folder}")
     except OSError as error:
         raise BadInput(f"--out: {folder} cannot be written: {error.strerror or error}.") from None
 
@@ -197,11 +196,7 @@ def _with_earlier(lines: Sequence[DraftedRow], before: Mapping[str, DraftedRow])
 
 def write_private(file: Path, data: bytes) -> None:
     """Write a whole file that its owner alone may read, in place of what was there. Raises ``BadInput``."""
-    part = file.with_name(f".{file.name}.part")
     try:
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
-            opened.write(data)
-        part.replace(file)
+        write_whole(file, data)
     except OSError as error:
         raise BadInput(f"{file} cannot be written: {error.strerror or error}.") from None

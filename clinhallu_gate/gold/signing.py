@@ -1,10 +1,10 @@
 """``clinhallu-gate sign-gold``: who approved which gold, for what, and when; nothing is signed if anything is wrong."""
 
 import fcntl
+import math
 import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gold.prompt import cleaned
 from clinhallu_gate.gold.reviewed import Reviewed, ReviewedRow, read_reviewed
 from clinhallu_gate.gold.rows import GoldRow, Reading, gold_rows, source_named
+from clinhallu_gate.pipeline.passing import passing_folder
 from clinhallu_gate.pipeline.run import utc_now
 from clinhallu_gate.private import demand_private
 from clinhallu_gate.records import GoldTrace
@@ -29,6 +30,8 @@ from clinhallu_gate.report.figures import plural
 from clinhallu_gate.vocabulary import Stage
 
 _LISTED: Final = 50
+_AS_SHOWN: Final = 1e-5
+"""Six digits are what a spreadsheet shows, and saves, of a long number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def sign_gold(spec: str, reviewed: Path, *, reviewer: str, options: SignOptions 
     read = read_reviewed(reviewed)
     _demand_same_person(reviewed, read, name)
     file = options.out or signed_file(source.manifest)
-    with _cache(source.manifest, file.parent, options.private_cache) as cache:
+    with _cache(source.manifest, file, options.private_cache) as cache:
         rows = {row.content_sha256: row for row in gold_rows(source, Reading(cache, options.allow_hosts))}
     wrong = list(_problems(read, rows))
     if wrong:
@@ -117,7 +120,7 @@ def _demand_same_person(path: Path, read: Reviewed, name: str) -> None:
 
 
 @contextmanager
-def _cache(manifest: Path, folder: Path, named: Path | None) -> Iterator[Path]:
+def _cache(manifest: Path, file: Path, named: Path | None) -> Iterator[Path]:
     """Give a folder for drawn images and fetched studies: one that is named, that of the drafts, or one for now."""
     if named is not None:
         demand_private(named)
@@ -126,12 +129,12 @@ def _cache(manifest: Path, folder: Path, named: Path | None) -> Iterator[Path]:
     if draft_folder(manifest).is_dir():
         yield draft_folder(manifest)
         return
-    try:
-        scratch = tempfile.TemporaryDirectory(prefix=".sign-gold-", dir=folder)
-    except OSError as error:
-        raise BadInput(f"{folder}: cannot be written: {error.strerror or error}.") from None
-    with scratch as made:
-        yield Path(made)
+    with ExitStack() as stack:
+        try:
+            made = stack.enter_context(passing_folder(file))
+        except OSError as error:
+            raise BadInput(f"{file.parent}: cannot be written: {error.strerror or error}.") from None
+        yield made
 
 
 def _problems(read: Reviewed, rows: Mapping[str, GoldRow]) -> Iterator[str]:
@@ -147,16 +150,25 @@ def _problems(read: Reviewed, rows: Mapping[str, GoldRow]) -> Iterator[str]:
             yield f"{where}: is of no row of the manifest"
         elif first != where:
             yield f"{where}: is the same row as {first}"
-        elif not _is_named(row.id, known.instance.id):
-            yield f"{where}: has another id than row {known.number}, whose question, answer and image it has"
         elif row.decision != "open":
+            if not _is_id(row.id, known.instance.id, numbers):
+                yield (
+                    f"{where}: has another id than row {known.number}, for which it was drafted; a spreadsheet may "
+                    "have changed it, so put it back"
+                )
             yield from (f"{where}: {why}" for why in _unfit(row, known))
 
 
-def _is_named(told: str, own: str) -> bool:
-    """Whether a sheet calls a row by its id; a spreadsheet makes 7 of 007."""
-    same_number = told.isdecimal() and own.isdecimal() and int(told) == int(own)
-    return told in ("", own, cleaned(own)) or same_number
+def _is_id(said: str, own: str, all_ids: Collection[str]) -> bool:
+    """Whether a sheet's row bears the id that it had, as a spreadsheet writes numbers if need be: 7, or 2.02603E+16.
+
+    Texts stand beside another id where a column was sorted or copied alone.
+    """
+    if not said or said == cleaned(own):
+        return True
+    with suppress(ValueError):
+        return said not in all_ids and math.isclose(float(said), float(own), rel_tol=_AS_SHOWN)
+    return False
 
 
 def _unfit(row: ReviewedRow, known: GoldRow) -> Iterator[str]:
@@ -194,21 +206,30 @@ def _append(file: Path, decided: Sequence[SignedRow]) -> list[SignedRow]:
     """Append what is new, whole or not at all; return it. What was signed before stays as the rows' history."""
     try:
         handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(handle, "ab") as out:
-            fcntl.flock(out, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
             last = {line.id: line for line in read_lines(file, SignedRow)}
             fresh = [row for row in decided if not _is_same(row, last.get(row.id))]
-            size = file.stat().st_size
-            try:
-                out.write(b"".join(row.model_dump_json().encode() + b"\n" for row in fresh))
-                out.flush()
-                os.fsync(out.fileno())
-            except OSError:
-                out.truncate(size)
-                raise
+            _write_whole(handle, b"".join(row.model_dump_json().encode() + b"\n" for row in fresh))
+        finally:
+            os.close(handle)
     except OSError as error:
         raise BadInput(f"{file}: cannot be written: {error.strerror or error}.") from None
     return fresh
+
+
+def _write_whole(handle: int, lines: bytes) -> None:
+    """Append ``lines`` on a line of their own, or leave the file as it was. Raises ``OSError``."""
+    size = os.fstat(handle).st_size
+    unended = lines and size and os.pread(handle, 1, size - 1) != b"\n"  # as an editor may have left it
+    rest = memoryview(b"\n" + lines if unended else lines)
+    try:
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        os.fsync(handle)
+    except OSError:
+        os.ftruncate(handle, size)
+        raise
 
 
 def _is_same(row: SignedRow, last: SignedRow | None) -> bool:

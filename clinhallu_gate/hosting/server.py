@@ -18,6 +18,7 @@ from clinhallu_gate.errors import BadInput, EvaluationFailed
 from clinhallu_gate.hosting import supervisor
 from clinhallu_gate.hosting.command import environment, installed_build, program, server_arguments
 from clinhallu_gate.hosting.endpoint import check_health, served_models
+from clinhallu_gate.private import open_for_owner
 
 _GRACE_S: Final = 5.0
 _LOG_LINES: Final = 20
@@ -185,7 +186,7 @@ def _own(command: Sequence[str], *, state: Path, log_path: Path, env: dict[str, 
     log_path.parent.mkdir(parents=True, exist_ok=True)
     script = [sys.executable, "-I", supervisor.__file__]
     options = ["--owner", str(os.getpid()), "--state", str(state), "--grace", str(_GRACE_S), "--"]
-    with open(log_path, "ab", opener=_for_owner) as log:
+    with open(log_path, "ab", opener=open_for_owner) as log:
         return subprocess.Popen(  # noqa: S603 - our own script, and the command it is to own
             [*script, *options, *command],
             stdin=subprocess.PIPE,
@@ -194,11 +195,6 @@ def _own(command: Sequence[str], *, state: Path, log_path: Path, env: dict[str, 
             env=env,
             start_new_session=True,
         )
-
-
-def _for_owner(path: str, flags: int) -> int:
-    """Open a file that only its owner may read: a log may quote prompts."""
-    return os.open(path, flags, 0o600)
 
 
 def _free_port() -> int:

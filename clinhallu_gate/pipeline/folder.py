@@ -20,7 +20,7 @@ from clinhallu_gate.pipeline.placing import placement_of
 from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.pipeline.run import FAILURE_FILE, Run, utc_now
 from clinhallu_gate.pipeline.verdict_table import RESULTS_FILE, write_results
-from clinhallu_gate.private import for_owner_alone, make_private, private_folder
+from clinhallu_gate.private import for_owner_alone, make_private, private_folder, take_private
 from clinhallu_gate.report import decision
 from clinhallu_gate.report.cases import case_views
 from clinhallu_gate.report.context import DataSource, RunContext
@@ -48,9 +48,9 @@ def begin_folder(prepared: Prepared) -> None:
     if _holds_a_result(folder):
         raise BadInput(f"--run-dir: {folder} holds a run already; name another folder, or none.")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         if prepared.patient_data:
-            make_private(folder)
+            take_private(folder, f"--run-dir: {folder}")
+        folder.mkdir(parents=True, exist_ok=True)
         if prepared.confidential:
             make_private(prepared.kept_dir)
         with for_owner_alone(wanted=prepared.patient_data):

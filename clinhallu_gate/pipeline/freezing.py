@@ -1,7 +1,7 @@
 """Write a frozen list: which instances a later run shall be about, whatever is added to the data by then."""
 
-import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from clinhallu_gate.datasets.frozen_list import FrozenFile, write_frozen
 from clinhallu_gate.datasets.load import freeze_data
 from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.errors import BadInput
+from clinhallu_gate.pipeline.passing import passing_folder
 from clinhallu_gate.private import demand_private
 
 
@@ -40,6 +41,7 @@ def freeze(
     allow_bad_rows: int = 0,
     private_cache: Path | None = None,
     allow_hosts: tuple[str, ...] = (),
+    allow_unsigned_gold: bool = False,
 ) -> FrozenList:
     """Freeze data.
 
@@ -51,6 +53,7 @@ def freeze(
         allow_bad_rows: How many rows that cannot be used may be left out.
         private_cache: Where patients' images and fetched studies are kept; None keeps none of them.
         allow_hosts: Hosts other than this machine whose DICOMweb server may be asked.
+        allow_unsigned_gold: Whether gold that was drafted and that nobody signed is frozen as it is.
 
     Raises:
         BadInput: Data that cannot be used, or a file that is there or cannot be written.
@@ -60,11 +63,12 @@ def freeze(
     if private_cache is not None:
         demand_private(private_cache)
     try:
-        with tempfile.TemporaryDirectory(prefix=".freeze-", dir=out.parent) as images:  # beside it, and for its owner
+        with passing_folder(out) if private_cache is None else nullcontext(private_cache) as images:
             options = DataOptions(
                 data_root,
                 allow_bad_rows,
-                private_cache=private_cache or Path(images),
+                private_cache=images,
+                allow_unsigned_gold=allow_unsigned_gold,
                 period=period,
                 allow_hosts=allow_hosts,
             )

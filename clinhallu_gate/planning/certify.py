@@ -1,6 +1,5 @@
 """What the patients that there are can show: not how many a truth needs, but which truth so many suffice for."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,9 +15,9 @@ from clinhallu_gate.gate.metrics import members_of, readings
 from clinhallu_gate.gate.result import threshold_of
 from clinhallu_gate.planning.question import DISCORDANCE
 from clinhallu_gate.records import Instance, Record
+from clinhallu_gate.stats.enough import patients_without_any, patients_without_difference
 from clinhallu_gate.stats.exact import clopper_pearson_upper
-from clinhallu_gate.stats.planning import MOST, design_effect, fixed_n_difference, never_event_n
-from clinhallu_gate.stats.shown import Layout, largest_truth, passes_without_any
+from clinhallu_gate.stats.shown import Layout, largest_truth, limit_at_best
 from clinhallu_gate.vocabulary import ANSWER, Arm, Metric, Stage, Target, Unit
 
 #: How likely a gate passes at the truth that is given.
@@ -132,34 +131,33 @@ def _of_truth(spec: GateSpec, scope: _Scope, alpha: float) -> Shown:
     layout, t = scope.layout, float(bound(spec))
     paired = spec.max_drop is not None or spec.metric is Metric.RECOVERY
     discordance = DISCORDANCE if paired else None
-    truth = _largest(layout, t, alpha, discordance)
+    best = _best(spec, paired=paired)
+    truth = _largest(layout, t, alpha, discordance, best)
     if truth is None:
-        best = passes_without_any(layout, alpha, discordance)
-        needed = None if paired else _fewest(best.size, layout, t, alpha)
-        return _said(spec, scope, says="too_few", limit=_natural(spec, best.limit), needed=needed)
+        needed = None if paired else patients_without_any(layout, t, alpha)
+        limit = limit_at_best(layout, alpha, best)
+        return _said(spec, scope, says="too_few", limit=_natural(spec, limit), needed=needed)
     needed = _pairs(layout, t, alpha) if spec.max_drop is not None and truth < 0.0 else None
     return _said(spec, scope, says="truth", truth=_natural(spec, truth), needed=needed)
 
 
+def _best(spec: GateSpec, *, paired: bool) -> float:
+    """Return the best truth there can be: every answer recovered; against the release in use what differs is better."""
+    if spec.metric is Metric.RECOVERY:
+        return -1.0
+    return -DISCORDANCE if paired else 0.0
+
+
 @cache
-def _largest(layout: Layout, t: float, alpha: float, discordance: float | None) -> float | None:
+def _largest(layout: Layout, t: float, alpha: float, discordance: float | None, best: float) -> float | None:
     """Return the largest truth: gates with one scope and one threshold share the simulation."""
-    return largest_truth(layout, t, alpha=alpha, power=POWER, icc=ICC, discordance=discordance)
+    return largest_truth(layout, t, alpha=alpha, power=POWER, icc=ICC, discordance=discordance, best=best)
 
 
-def _fewest(size: float, layout: Layout, t: float, alpha: float) -> int | None:
-    """Return with how many patients a faultless model passes, if they are like these."""
-    units = never_event_n(t, alpha=alpha)
-    return None if units is None else math.ceil(units * layout.clusters / size)
-
-
+@cache
 def _pairs(layout: Layout, t: float, alpha: float) -> int | None:
     """Return with how many patients a model passes that is as good as the release in use, if they are like these."""
-    pairs = fixed_n_difference(0.0, t, DISCORDANCE, alpha=alpha, power=POWER)
-    if pairs is None:
-        return None
-    patients = math.ceil(pairs * layout.clusters / (layout.n / design_effect(layout.mean_size, ICC)))
-    return patients if patients <= MOST else None
+    return patients_without_difference(layout, t, alpha=alpha, power=POWER, icc=ICC, discordance=DISCORDANCE)
 
 
 def _natural(spec: GateSpec, y: float) -> float:

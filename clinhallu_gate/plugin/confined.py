@@ -11,7 +11,8 @@ import pytest
 
 from clinhallu_gate.egress import OFFLINE
 from clinhallu_gate.errors import GateError
-from clinhallu_gate.unquoted import place_of
+from clinhallu_gate.private import open_for_owner
+from clinhallu_gate.unquoted import NOT_SHOWN, place_of
 
 _PASSED_ON: Final = (GateError, pytest.UsageError, pytest.exit.Exception, KeyboardInterrupt, SystemExit)
 
@@ -54,9 +55,11 @@ def quoting_nobody(*, wanted: bool, kept_in: Path | None = None) -> Iterator[Non
 def _kept(error: BaseException, folder: Path | None) -> str:
     """Keep an error in full if there is a private place for it; say where."""
     if folder is None or not folder.is_dir():
-        return "what it says is not shown, as it may be of patients"
+        return NOT_SHOWN
     file = folder / "internal-error.txt"
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as opened:
-        opened.writelines(traceback.format_exception(error))
+    try:
+        with open(file, "w", encoding="utf-8", errors="backslashreplace", opener=open_for_owner) as opened:
+            opened.writelines(traceback.format_exception(error))
+    except OSError as full:
+        return f"{NOT_SHOWN}, and {file} cannot be written: {full.strerror}"
     return f"what it says is in {file}"

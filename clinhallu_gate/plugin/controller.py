@@ -3,7 +3,7 @@
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -123,10 +123,15 @@ class ControllerState:
         if selection.unprepared:
             raise BadInput(NO_MODEL)
         if self.prepared is not None:
-            _demand_tests(selection)
-            self._demand_approvable(selection, self.prepared)
-            if self._config.option.collectonly:
-                self._say_capability(capability_of(self.prepared))
+            with self._quoting_nobody(self.prepared):
+                _demand_tests(selection)
+                self._demand_approvable(selection, self.prepared)
+                if self._config.option.collectonly:
+                    self._say_capability(capability_of(self.prepared))
+
+    @staticmethod
+    def _quoting_nobody(prepared: Prepared) -> AbstractContextManager[None]:
+        return quoting_nobody(wanted=prepared.confidential, kept_in=prepared.kept_dir)
 
     def _demand_approvable(self, selection: Selection, prepared: Prepared) -> None:
         if selection.approved and not self._config.option.collectonly:
@@ -150,8 +155,10 @@ class ControllerState:
 
     def exchange_folder(self) -> str:
         """Return the folder for a worker, with the data laid out in it."""
-        if self.prepared is not None and not self.exchange.has_data():
-            self.exchange.write_data(self.model, self.prepared.instances, self.prepared.gates)
+        if self.prepared is not None:
+            with self._quoting_nobody(self.prepared):
+                if not self.exchange.has_data():
+                    self.exchange.write_data(self.model, self.prepared.instances, self.prepared.gates)
         return str(self.exchange.folder)
 
     def evaluate(self, progress: Progress) -> None:
@@ -168,7 +175,7 @@ class ControllerState:
 
     def _evaluate(self, prepared: Prepared, selection: Selection, progress: Progress) -> None:
         gates = [spec for spec in prepared.gates if spec.id in set(selection.gates)]
-        with usage_errors(), quoting_nobody(wanted=prepared.confidential, kept_in=prepared.kept_dir):
+        with usage_errors(), self._quoting_nobody(prepared):
             repeats = prepared.options.repeats
             plan = make_plan(prepared.protocol, prepared.frame, gates, selection.wanted, repeats=repeats)
             begin_folder(prepared)
@@ -182,7 +189,8 @@ class ControllerState:
             self._say_now(self.shown)
             pytest.exit(f"the evaluation could not be completed: {self.run.failure}", returncode=EXIT_NOT_COMPLETED)
         if self.has_workers:
-            self.exchange.write_results(self.view)
+            with self._quoting_nobody(prepared):
+                self.exchange.write_results(self.view)
 
     def _say_preflight(self, found: Preflight | None) -> None:
         reporter = self._config.pluginmanager.getplugin("terminalreporter")

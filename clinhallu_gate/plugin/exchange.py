@@ -1,7 +1,6 @@
 """The private folder through which the controller and its workers talk: who collects what, and what was found."""
 
 import json
-import os
 import shutil
 import tempfile
 import threading
@@ -17,6 +16,7 @@ from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.errors import BadInput, EvaluationFailed, GateError
 from clinhallu_gate.pipeline.plan import Wanted
 from clinhallu_gate.plugin.view import INSTANCES, RunView, Snapshot
+from clinhallu_gate.private import write_whole
 from clinhallu_gate.records import Instance
 
 NOTHING: Final = "nothing was evaluated: no selected test asks for a verdict or a gate."
@@ -147,13 +147,5 @@ class Exchange:
         raise EvaluationFailed("the controller did not start the model server in time")
 
     def _write(self, name: str, data: bytes) -> None:
-        """Write a file so that nobody reads it half-written, not even two writers of one name."""
-        part = self.folder / f".{name}.{threading.get_ident()}.{time.monotonic_ns()}"
-        with open(part, "xb", opener=_for_owner) as opened:
-            opened.write(data)
-        part.replace(self.folder / name)
-
-
-def _for_owner(path: str, flags: int) -> int:
-    """Open a file that only its owner may read: workers are given texts of patients, too."""
-    return os.open(path, flags, 0o600)
+        """Write a file, of texts of patients, too, so that nobody reads it half-written."""
+        write_whole(self.folder / name, data)

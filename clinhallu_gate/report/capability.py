@@ -116,10 +116,12 @@ def _units(found: Capability) -> str:
 def _notes(found: Capability) -> Iterator[str]:
     assumed = f"a patient's questions are taken to correlate by {found.icc:g}" if _clustered(found) else ""
     pairs = any(each.bound == "max_drop" or each.metric is Metric.RECOVERY for each in found.gates)
-    differ = f"{_percent(found.discordance)} of the pairs to differ" if pairs else ""
+    more = any(each.metric is Metric.RECOVERY and abs(each.truth or 0.0) > found.discordance for each in found.gates)
+    share = f"{'at least ' if more else ''}{_percent(found.discordance)} of the pairs"
+    differ = f"{share} to differ" if pairs else ""
     said = " and ".join(each for each in (assumed, differ) if each)
     if said and not assumed:
-        said = f"{_percent(found.discordance)} of the pairs are taken to differ"
+        said = f"{share} are taken to differ"
     begin = f"Each gate by itself, one-sided error {_percent(found.alpha)}"
     yield f"{begin}{f'; {said}' if said else ''}. That all pass is less likely than each."
     if found.patients < FEW:

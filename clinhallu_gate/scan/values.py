@@ -26,6 +26,14 @@ _NEAR: Final = 40
 #: What may stand between the parts of a name: ``^``, a comma, blanks.
 _IN_NAME: Final = r"[\W_]{1,6}"
 _DATE_LIKE: Final = re.compile(r"(?<!\d)(\d{4}|\d{2})[\W_]{1,3}(\d{2})[\W_]{1,3}(\d{4}|\d{2})(?!\d)")
+#: Days and months of one digit, between two equal marks alone: numbers of a list and parts of a UID are no date.
+_SHORT_DATE: Final = re.compile(
+    r"(?<!\d)(?<!\d\.)(\d{4}|\d{1,2})([-./])[ +]?(\d{1,2})\2[ +]?(\d{4}|\d{1,2})(?!\d)(?!\2\d)"
+)
+#: What may stand between the words of an id; less in one of few digits, or of digits alone, which two cells may hold.
+_IN_ID, _IN_COUNTED = r"[\W_]{1,3}", r"[-_/]"
+#: Names without anything between their parts have at least so many letters: shorter ones are words.
+SHORTEST_JOINED: Final = 8
 _PACKAGE: Final = Path(__file__).parents[1]
 _OWN_FILES: Final = frozenset({".py", ".j2", ".js", ".css", ".yaml", ".csv", ".json"})
 
@@ -159,12 +167,13 @@ def dates_in(text: str, years: Iterable[str]) -> Iterator[str]:
 
 
 def _dates_at(text: str, year: str) -> Iterator[str]:
-    for first, middle, last in _DATE_LIKE.findall(text):
+    short = [(first, middle, last) for first, _, middle, last in _SHORT_DATE.findall(text)]
+    for first, middle, last in (*_DATE_LIKE.findall(text), *short):
         if first == year and len(last) < len(year):
-            yield f"{year}{middle}{last}"
+            yield f"{year}{middle:0>2}{last:0>2}"
         elif last == year and len(first) < len(year):
-            yield f"{year}{middle}{first}"
-            yield f"{year}{first}{middle}"
+            yield f"{year}{middle:0>2}{first:0>2}"
+            yield f"{year}{first:0>2}{middle:0>2}"
 
 
 def _spellings(what: What, value: str) -> Iterator[Spelling]:
@@ -174,8 +183,18 @@ def _spellings(what: What, value: str) -> Iterator[Spelling]:
     elif what == "birth_date":
         if match := _DATE.fullmatch(value):
             yield Spelling("birth_date", ("".join(match.groups()),))
-    elif len(value) >= SHORTEST and not (value.isdecimal() and len(value) < SHORTEST_NUMBER) and any(words(value)):
+    elif _is_told(value) and any(words(value)):
         yield Spelling(what, tuple(value.split()))
+        parts, joined = tuple(words(value)), "".join(words(value))
+        if len(parts) > 1 and _is_told(joined):
+            many = sum(map(str.isdecimal, joined)) >= SHORTEST_NUMBER and not joined.isdecimal()
+            yield Spelling(what, parts, _IN_ID if many else _IN_COUNTED)
+            yield Spelling(what, (joined,))
+
+
+def _is_told(value: str) -> bool:
+    """Whether it is long enough to be told from other text."""
+    return len(value) >= (SHORTEST_NUMBER if value.isdecimal() else SHORTEST)
 
 
 def _of_name(value: str) -> Iterator[Spelling]:
@@ -187,6 +206,9 @@ def _of_name(value: str) -> Iterator[Spelling]:
         yield Spelling("name", (*family, *given), _IN_NAME, lone=not given)
         if given and family:
             yield Spelling("name", (*given, *family), _IN_NAME)
+            if sum(map(len, (*family, *given))) >= SHORTEST_JOINED:
+                yield Spelling("name", ("".join((*family, *given)),))
+                yield Spelling("name", ("".join((*given, *family)),))
             if sum(map(len, family)) >= SHORTEST:
                 yield Spelling("name", tuple(family), _IN_NAME, lone=True)
 

@@ -1,24 +1,23 @@
 """Which truth a given sample suffices for: the chance of a PASS is simulated with the limits that decide."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from scipy.special import logit
 
-from clinhallu_gate.stats.effective import effective_size
 from clinhallu_gate.stats.means import upper_limit_of_mean
-from clinhallu_gate.stats.moments import strata_moments
 from clinhallu_gate.stats.paired import upper_limit_of_difference
 from clinhallu_gate.stats.planning import shares
 from clinhallu_gate.stats.sample import FloatArray, IntArray, Sample
 
 #: Seed of the simulated samples.
 SEED: Final = 20260101
-#: Halvings of the range in which the truth lies, and samples at each.
+#: Halvings of the range in which the truth lies (of one from -1 on, which is wider), and samples at each.
 _HALVINGS: Final = 6
+_HALVINGS_OF_ALL: Final = 9
 _EACH: Final = 24
 #: Samples at each of three places around the truth that was found, in two steps, and how far these lie apart, as a
 #: share of the way to the nearer end of the range.
@@ -59,40 +58,49 @@ class Layout:
         """Return the number of clusters."""
         return int(self.cluster.max(initial=-1)) + 1
 
-    @property
-    def mean_size(self) -> float:
-        """Return how many values share a cluster, seen from a value: sum of m^2 over sum of m."""
+    def like(self, clusters: int) -> "Layout":
+        """Return a layout of so many clusters like these: the same ones again and again, of all strata in turn."""
         sizes = np.bincount(self.cluster)
-        return float(np.sum(sizes**2)) / max(self.n, 1)
+        chosen = np.resize(self._in_turn(), clusters)
+        m = sizes[chosen]
+        before = np.repeat((np.cumsum(sizes) - sizes)[chosen] - (np.cumsum(m) - m), m)
+        values = np.argsort(self.cluster, kind="stable")[before + np.arange(before.size)]
+        weight = None if self.weight is None else self.weight[values]
+        return Layout(self.stratum[values], np.repeat(np.arange(clusters), m), weight)
+
+    def _in_turn(self) -> IntArray:
+        """Return the clusters so that every beginning holds about the same share of each stratum."""
+        stratum = self.stratum[np.unique(self.cluster, return_index=True)[1]]
+        place = np.empty(stratum.size)
+        for code in np.unique(stratum):
+            inside = np.flatnonzero(stratum == code)
+            place[inside] = (np.arange(inside.size) + 0.5) / inside.size
+        return np.argsort(place, kind="stable").astype(np.int64)
 
     def sample(self, y: FloatArray) -> Sample:
         """Return the sample with these values."""
         return Sample(y, self.stratum, self.cluster, self.weight)
 
 
-@dataclass(frozen=True, slots=True)
-class Best:
-    """What the best of all samples comes to."""
+def limit_at_best(layout: Layout, alpha: float, best: float = 0.0) -> float:
+    """Return the upper limit of the best of all samples: nothing smaller can be shown.
 
-    limit: float
-    """Upper limit: nothing smaller can be shown."""
-    size: float
-    """Independent values that it is worth."""
-
-
-def passes_without_any(layout: Layout, alpha: float, discordance: float | None = None) -> Best:
-    """Return what a sample without a bad value comes to; of pairs, one in which all that differ are better."""
-    if discordance is None:
-        sample = layout.sample(np.zeros(layout.n))
-        return Best(upper_limit_of_mean(sample, alpha), effective_size(strata_moments(sample, span=1.0), alpha))
+    Of a rate it is one without a bad value, of pairs one in which the share -``best`` differs, all for the better.
+    """
     y = np.zeros(layout.n)
-    y[: round(discordance * layout.n)] = -1.0
-    sample = layout.sample(y)
-    return Best(upper_limit_of_difference(sample, alpha), effective_size(strata_moments(sample, span=2.0), alpha))
+    y[: round(-best * layout.n)] = -1.0
+    return (upper_limit_of_difference if best else upper_limit_of_mean)(layout.sample(y), alpha)
 
 
 def largest_truth(
-    layout: Layout, threshold: float, *, alpha: float, power: float, icc: float, discordance: float | None = None
+    layout: Layout,
+    threshold: float,
+    *,
+    alpha: float,
+    power: float,
+    icc: float,
+    discordance: float | None = None,
+    best: float | None = None,
 ) -> float | None:
     """Return the largest true mean at which the upper limit is at most ``threshold`` with probability ``power``.
 
@@ -106,26 +114,27 @@ def largest_truth(
         alpha: one-sided error of the limit.
         power: wanted probability.
         icc: correlation within a cluster: probabilities follow a beta (of pairs, Dirichlet) distribution.
-        discordance: share of pairs that differ; None for a rate.
+        discordance: share of pairs that differ; None for a rate. A truth beyond it is one of as many as it takes.
+        best: the best truth that there may be; by default 0 of a rate, and of pairs that all which differ are better.
     """
-    best = 0.0 if discordance is None else -discordance
-    rng = np.random.default_rng(SEED)
-    simulated = _Simulated(layout, threshold, alpha, icc, discordance, rng)
+    if best is None:
+        best = 0.0 if discordance is None else -discordance
+    simulated = Simulated(layout, threshold, alpha, icc, discordance, np.random.default_rng(SEED))
     if threshold <= best or simulated.share(best, _EACH) < power:
         return None
     low, high = best, threshold
-    for _ in range(_HALVINGS):
+    for _ in range(_HALVINGS if best > -1.0 else _HALVINGS_OF_ALL):
         middle = (low + high) / 2.0
         low, high = (middle, high) if simulated.share(middle, _EACH) >= power else (low, middle)
     found = (low + high) / 2.0
     for count, apart in _AROUND:
         step = apart * min(found - best, threshold - found)
-        found = simulated.fitted(power, [found - step, found, found + step], count)
+        found = fitted(simulated.share, power, [found - step, found, found + step], count)
     return _rounded_down(found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Simulated:
+class Simulated:
     """Samples with values, by the truth, and whether they pass."""
 
     layout: Layout
@@ -139,16 +148,6 @@ class _Simulated:
         """Return which share of ``count`` samples at a truth passes; of large samples fewer are drawn."""
         count = max(min(count, _VALUES // max(self.layout.n, 1)), _FEWEST)
         return sum(self._passes(truth) for _ in range(count)) / count
-
-    def fitted(self, power: float, truths: Sequence[float], count: int) -> float:
-        """Return the truth near ``truths`` at which a logistic curve through the shares at them has ``power``.
-
-        Weighted least squares of empirical logits (Cox, Analysis of Binary Data, 1970).
-        """
-        rates = (np.array([self.share(truth, count) for truth in truths]) * count + 0.5) / (count + 1.0)
-        slope, intercept = np.polyfit(truths, logit(rates), 1, w=np.sqrt(rates * (1.0 - rates)))
-        found = (logit(power) - intercept) / slope if slope < 0 else truths[int(rates.argmin())]
-        return float(min(max(found, truths[0]), truths[-1]))
 
     def _passes(self, truth: float) -> bool:
         sample = self.layout.sample(self._drawn(truth))
@@ -169,6 +168,17 @@ class _Simulated:
 
     def _shares(self, part: float, whole: float) -> FloatArray:
         return shares(part, whole, self.icc, self.layout.clusters, self.rng)
+
+
+def fitted(share: Callable[[float, int], float], power: float, places: Sequence[float], count: int) -> float:
+    """Return the place near ``places`` at which a falling logistic curve through the shares at them has ``power``.
+
+    Weighted least squares of empirical logits (Cox, Analysis of Binary Data, 1970).
+    """
+    rates = (np.array([share(place, count) for place in places]) * count + 0.5) / (count + 1.0)
+    slope, intercept = np.polyfit(places, logit(rates), 1, w=np.sqrt(rates * (1.0 - rates)))
+    found = (logit(power) - intercept) / slope if slope < 0 else places[int(rates.argmin())]
+    return float(min(max(found, places[0]), places[-1]))
 
 
 def _rounded_down(value: float) -> float:

@@ -9,13 +9,20 @@ from typing import Any
 import pytest
 from data_files import ROW, manifest, png
 
+from clinhallu_gate.cli import main
 from clinhallu_gate.datasets.dataset import Selected
+from clinhallu_gate.datasets.frozen import FrozenData
 from clinhallu_gate.datasets.frozen_list import FrozenFile, read_frozen
-from clinhallu_gate.datasets.load import DataOptions, Dataset, load_data
+from clinhallu_gate.datasets.load import DataOptions, Dataset, freeze_data, load_data
 from clinhallu_gate.datasets.period import Period
+from clinhallu_gate.datasets.signed import DraftedRow
 from clinhallu_gate.errors import BadInput
+from clinhallu_gate.gold.rows import Reading, gold_rows, source_named
 from clinhallu_gate.pipeline.freezing import freeze
+from clinhallu_gate.pipeline.purging import purge_of_run
+from clinhallu_gate.private import private_folder
 from clinhallu_gate.pseudonym import SITE_KEY, site_key
+from clinhallu_gate.records import GoldTrace
 
 
 def patient(number: int, **more: object) -> dict[str, Any]:
@@ -64,7 +71,56 @@ def test_a_list_tells_nothing_of_patients(path: Path) -> None:
     content = FrozenFile.model_validate_json(text)
     assert content.site_key is not None
     assert len(content.datasets[0].instances) == 4
-    assert list(path.parent.parent.glob(".freeze-*")) == []
+    assert list(path.parent.parent.glob("*.private")) == []
+
+
+def test_what_a_killed_command_left_is_removed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images lie in a folder that purge knows, and the same command takes and removes it."""
+    out, used = path.parent.with_suffix(".frozen.json"), list[Path | None]()
+
+    def load(specs: Sequence[str], options: DataOptions) -> FrozenData:
+        used.append(options.private_cache)
+        return freeze_data(specs, options)
+
+    left = private_folder(out)
+    (left / "images").mkdir(parents=True)
+    left.chmod(0o700)
+    (left / "images" / "0.png").write_bytes(b"of a patient")
+    assert purge_of_run(out).files == 1
+    monkeypatch.setattr("clinhallu_gate.pipeline.freezing.freeze_data", load)
+    frozen(path, THREE)
+    assert used == [left]
+    assert not left.exists()
+
+
+def test_a_private_folder_of_something_else_is_left(path: Path) -> None:
+    """What no such command made is neither used nor removed."""
+    left = private_folder(path.parent.with_suffix(".frozen.json"))
+    left.mkdir(mode=0o700)
+    (left / "store.sqlite").touch()
+    with pytest.raises(BadInput, match=r"holds more than images that a killed command left \(store.sqlite\)"):
+        frozen(path, THREE)
+    (left / "store.sqlite").rename(left / "checked.jsonl")
+    left.chmod(0o755)
+    with pytest.raises(BadInput, match=r"others may enter it.*chmod 700"):
+        frozen(path, THREE)
+    assert (left / "checked.jsonl").exists()
+
+
+def test_drafts_are_frozen_where_that_is_allowed(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The way out that the refusal names is there."""
+    drafts = path.with_name("mine.gold")
+    drafts.mkdir(parents=True)
+    ward(path.parent, THREE)
+    (row,) = gold_rows(source_named(str(path)), Reading(path.parent / "own"))[:1]
+    words = "An opacity is seen."
+    texts = GoldTrace(visual_recognition=words, knowledge_recall=words, reasoning_integration=words)
+    draft = DraftedRow(id=row.instance.id, row=1, content_sha256=row.content_sha256, gold=texts)
+    (drafts / "draft.jsonl").write_text(f"{draft.model_dump_json()}\n")
+    command = ["freeze", "--data", str(path), "--out", str(path.parent.with_suffix(".frozen.json"))]
+    assert main(command) == 4
+    assert "with --allow-unsigned-gold." in capsys.readouterr().err
+    assert main([*command, "--allow-unsigned-gold"]) == 0
 
 
 def test_new_rows_are_left_out_and_counted(path: Path, options: DataOptions) -> None:
@@ -134,6 +190,33 @@ def test_patients_who_were_put_together_are_noticed(path: Path, options: DataOpt
     listed = frozen(path, THREE)
     with pytest.raises(BadInput, match="but not who shares a patient"):
         loaded(path, [*THREE[:3], {**THREE[3], "patient_id": "Doe 1"}], listed, options)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        [patient(2), patient(4, patient_id="Doe 2"), patient(3, patient_id="Doe 2")],
+        [patient(2), patient(4), patient(3)],
+    ],
+    ids=["put together", "taken apart"],
+)
+def test_so_they_are_where_a_row_may_be_let_go(left: list[dict[str, Any]], path: Path, options: DataOptions) -> None:
+    """One patient's row is gone, which is allowed; that the rows which are left are other patients' is not."""
+    rows = [patient(1), patient(2), patient(4, patient_id="Doe 2"), patient(3)]
+    listed = frozen(path, rows)
+    data = loaded(path, rows[1:], listed, options, allowed=1)
+    assert (len(data.instances), len({each.cluster for each in data.instances})) == (3, 2)
+    with pytest.raises(BadInput, match="but not who shares a patient"):
+        loaded(path, left, listed, options, allowed=1)
+
+
+def test_the_order_of_rows_is_of_no_meaning(path: Path, options: DataOptions) -> None:
+    """Rows of a manifest may be sorted anew: it is the same data in the list's order, with the digest that it had."""
+    listed = frozen(path, THREE)
+    (before,) = load_data([str(path)], options)
+    data = loaded(path, [patient(4), *reversed(THREE)], listed, options)
+    assert (data.instances, data.sha256) == (before.instances, before.sha256)
+    assert list(data.rows) == [each.id for each in data.instances]
 
 
 def test_a_list_of_another_key_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,9 +127,10 @@ def test_one_patient_makes_a_whole_file_theirs(tmp_path: Path, options: DataOpti
     assert f"{path}:3: (not shown) is already the identity of {path}:1" in str(refused.value)
 
 
-def test_a_first_row_is_not_taken_for_a_header(tmp_path: Path, options: DataOptions) -> None:
-    """A table without a header would have its first patient quoted as the name of a column."""
-    (tmp_path / "ward.csv").write_text("Doe,1957-03-14,4711\n")
+@pytest.mark.parametrize("first", ["Doe,1957-03-14,4711", "Patients of JOHN Doe, ward 7", "Patients of JOHN Doe"])
+def test_a_first_row_is_not_taken_for_a_header(tmp_path: Path, options: DataOptions, first: str) -> None:
+    """A table without a header would have its first patient quoted as the name of a column; so would a title."""
+    (tmp_path / "ward.csv").write_text(f"{first}\nid,question\n")
     with pytest.raises(
         BadInput, match=r"ward\.csv: has no header: none of its columns is a field\. Valid: "
     ) as refused:

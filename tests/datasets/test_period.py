@@ -102,6 +102,18 @@ def test_a_bad_row_of_another_day_is_no_problem(tmp_path: Path, options: DataOpt
         load_data([str(manifest(tmp_path / "x", [rows[0], {**bad, "study_date": "2026-02-02"}]))], options)
 
 
+def test_last_years_row_of_an_identity_is_in_nobodys_way(tmp_path: Path, options: DataOptions) -> None:
+    """The row that is taken keeps it; of two that are taken the second is a problem still."""
+    rows = [{**ROW, "source_id": "1", "study_date": day} for day in ("2025-02-01", "2026-02-01", "2026-02-02")]
+    chosen = replace(options, period=FEBRUARY)
+    path = manifest(tmp_path / "w", rows[:2])
+    (data,) = load_data([str(path)], chosen)
+    assert [row["study_date"] for row in data.rows.values()] == ["2026-02-01"]
+    assert data.selected == Selected(rows=2, outside=1)
+    again = manifest(tmp_path / "again", rows)
+    assert troubles(again, chosen) == [f"3: '1' is already the identity of {again}:2"]
+
+
 def test_a_period_that_leaves_nothing_says_so(tmp_path: Path, options: DataOptions) -> None:
     """With the number of rows that were looked at."""
     with pytest.raises(BadInput, match=r"--since 2027-01-01: leaves no row of mine: 4 of 4 are outside"):

@@ -1,10 +1,13 @@
 """What is found in files, and how it is told: names and numbers, never a value."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pydicom
 import pytest
 from PIL import Image, PngImagePlugin
@@ -160,6 +163,28 @@ def test_a_look_that_was_killed_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
     assert (folder / keeping.FILE).stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("there", ["open", "file", "below a file", "unreadable"])
+def test_a_folder_for_results_is_taken_as_it_is(
+    there: str, planted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that others may enter stays as it is; whatever is wrong with it is wrong with none of the files."""
+    (tmp_path / "open").mkdir(mode=0o755)
+    (tmp_path / "file").touch(mode=0o644)
+    (tmp_path / "unreadable" / keeping.FILE).mkdir(parents=True)
+    (tmp_path / "unreadable").chmod(0o700)
+    folder, why = {
+        "open": (tmp_path / "open", "others may enter it"),
+        "file": (tmp_path / "file", "is no folder"),
+        "below a file": (tmp_path / "file" / "below", "results cannot be kept in it: Not a directory"),
+        "unreadable": (tmp_path / "unreadable", "results cannot be kept in it: Is a directory"),
+    }[there]
+    assert main(["preflight", str(planted), "--full", "--kept", str(folder)]) == 4
+    said = capsys.readouterr()
+    assert said.err.startswith(f"clinhallu-gate: {folder}: {why}")
+    assert said.out == ""
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("open", "file")] == [0o755, 0o644]
+
+
 def test_headers_alone_leave_no_file(tmp_path: Path) -> None:
     """The quick look writes nothing."""
     preflight([test_file("CT_small.dcm")], kept=tmp_path / "private")
@@ -193,6 +218,86 @@ def test_where_files_are_looked_for(tmp_path: Path) -> None:
         list(files_of(tmp_path / "DICOMDIR"))
 
 
+def test_what_a_folder_hides_is_looked_into_and_links_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That nothing was found must not mean that nothing was looked at."""
+    series = tmp_path / "series"
+    (series / ".hidden").mkdir(parents=True)
+    for name in (".hidden/a.dcm", ".b.dcm"):
+        (series / name).write_bytes(test_file("CT_small.dcm").read_bytes())
+    (series / "link.dcm").symlink_to(test_file("MR_small.dcm"))
+    (series / "folder").symlink_to(tmp_path, target_is_directory=True)
+    os.mkfifo(series / "pipe")
+    (series / "DICOMDIR").write_bytes(b"no")
+    assert list(files_of(series)) == [series / ".b.dcm", series / ".hidden/a.dcm"]
+    assert main(["preflight", str(series)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("preflight (headers): 2 DICOM files, 0 of them")
+    assert "not read, so nothing is known of them: 4 files" in said
+    assert said.endswith(
+        f"not read:\n  {series}/folder: is a link, and links are not followed\n"
+        f"  {series}/DICOMDIR: is a DICOMDIR, which names patients and files\n"
+        f"  {series}/link.dcm: is a link, and links are not followed\n  {series}/pipe: is no plain file\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("a.jsonl", "", "{path}: holds no row."),
+        ("a.csv", "id,images\n", "{path}: holds no row."),
+        ("a.jsonl", "Mustermann", "1 of 1 rows cannot be used\n{path}:1: is not JSON: "),
+        (
+            "a.jsonl",
+            '[{"images": ["Mustermann.png"]}]',
+            "1 of 1 rows cannot be used\n{path}:1: is a list, not an object",
+        ),
+        ("a.jsonl", '{"id": "Mustermann"}', "1 of 1 rows cannot be used\n{path}:1: names no images"),
+        ("a.csv", "id,images\n1,a.png\n2\n", "1 of 2 rows cannot be used\n{path}:3: has 1 cells. Valid: 2"),
+        (
+            "a.csv",
+            "id,gold_cot\n1,{Mustermann\n",
+            "1 of 1 rows cannot be used\n{path}:2: gold_cot: (not shown) is not JSON",
+        ),
+        ("a.parquet", "Mustermann", "{path}: cannot be read: "),
+    ],
+)
+def test_a_manifest_that_tells_of_no_images_is_refused(
+    name: str, content: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As it is when it is loaded: no row, no manifest, rows that cannot be used; no value is told."""
+    (tmp_path / name).write_text(content)
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    assert main(["preflight", str(tmp_path / name)]) == 4
+    said = capsys.readouterr().err
+    assert said.startswith(f"clinhallu-gate: {why.format(path=tmp_path / name)}")
+    assert "Muster" not in said
+
+
+def test_images_within_a_manifest_are_named_as_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are no files; those that are named beside them are looked at."""
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    embedded = {"bytes": (tmp_path / "a.png").read_bytes(), "path": None}
+    rows = [{"id": "1", "images": [embedded, embedded]}, {"id": "2", "images": [{"bytes": None, "path": "a.png"}]}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    assert main(["preflight", str(tmp_path / "a.parquet")]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("preflight (headers): 0 DICOM files and 1 other image.")
+    assert said.endswith(f"  {tmp_path}/a.parquet: holds images of its own (2), which are not looked at\n")
+
+
+@pytest.mark.parametrize(
+    "server", ["dicomweb+http://127.0.0.1:8042/dicom-web#a.csv", "dicomweb+https://pacs/dicom-web"]
+)
+def test_a_server_is_no_path(server: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only files are looked at; a run looks at what it fetches."""
+    assert main(["preflight", server]) == 4
+    said = capsys.readouterr().err
+    assert "is a DICOMweb server, and preflight takes files and folders. A run looks at what it fetches" in said
+    assert "clinhallu-gate preflight PRIVATE_CACHE/dicomweb" in said
+
+
 FOUND = Preflight(
     depth=Depth.OCR,
     dicom=240,
@@ -209,6 +314,20 @@ FOUND = Preflight(
     },
     texts=Texts(images=40, with_text=3, undrawn=1),
 )
+
+
+@pytest.mark.parametrize("name", ["uids.csv", "uids.jsonl"])
+def test_a_manifest_of_uids_has_no_files_to_look_at(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That nothing was found in nothing is no answer; where fetched studies lie is."""
+    texts = {"uids.csv": "id,study_uid\n1,1.2.3\n", "uids.jsonl": '{"id": "1", "study_uid": "1.2.3"}\n'}
+    (tmp_path / name).write_text(texts[name])
+    assert main(["preflight", str(tmp_path / name)]) == 4
+    said = capsys.readouterr().err
+    assert f"{name}: names studies of a DICOMweb server, which are not here." in said
+    assert "clinhallu-gate preflight PRIVATE_CACHE/dicomweb" in said
+    assert "1.2.3" not in said
 
 
 def test_the_wording() -> None:
@@ -255,6 +374,7 @@ def test_the_command(planted: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["preflight", str(planted), "--full", "--json", "--kept", str(tmp_path / "kept")]) == 0
     assert json.loads(capsys.readouterr().out)["nested_attributes"]["PatientName"] == 1
     assert json.loads(out.read_text())["dicom_files"] == 1
+    assert out.stat().st_mode & 0o777 == 0o600
     assert main(["preflight", str(planted), "--out", str(out)]) == 4
     assert "is there already" in capsys.readouterr().err
     assert main(["preflight", str(tmp_path / "nothing")]) == 4
@@ -283,6 +403,21 @@ def test_a_broken_file_ends_deidentify_with_1(
     assert "there was no DICOM image" in capsys.readouterr().err
 
 
+def test_names_of_files_forge_no_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Line ends, terminal codes and bytes that are no text are told as what they are."""
+    monkeypatch.setenv("CLINHALLU_GATE_SITE_KEY", str(tmp_path / "site.key"))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a\x1b[2J\nErika.dcm").write_bytes(b"no")
+    Path(os.fsdecode(os.fsencode(tmp_path / "in") + b"/Zo\xc3\xab \xff")).write_bytes(b"no")
+    for command in (["preflight", f"{tmp_path}/in"], ["deidentify", f"{tmp_path}/in", f"{tmp_path}/out"]):
+        main(command)
+        lines = capsys.readouterr().out.splitlines()
+        assert f"  {tmp_path}/in/Zoë \\udcff: is not a DICOM file" in lines
+        assert f"  {tmp_path}/in/a\\x1b[2J\\nErika.dcm: is not a DICOM file" in lines
+
+
 def test_nothing_is_said_by_libraries(tmp_path: Path) -> None:
     """Warnings of pydicom repeat values; the command shows and logs none."""
     elements = dcmread(test_file("CT_small.dcm"))
@@ -290,8 +425,13 @@ def test_nothing_is_said_by_libraries(tmp_path: Path) -> None:
         elements.PatientBirthDate, elements.StudyInstanceUID = "MUSTERMANN", "MUSTER.MANN"
         elements.SpecificCharacterSet = "MUSTERMANN"
         elements.save_as(tmp_path / "a.dcm")
+        elements.SOPClassUID = "MUSTERMANN"
+        elements.save_as(tmp_path / "b.dcm", enforce_file_format=False)
     code = "import sys; from clinhallu_gate.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, "preflight", str(tmp_path / "a.dcm"), "--full"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert done.returncode == 0
-    assert "MUSTER" not in done.stdout + done.stderr
+    files = [str(tmp_path / name) for name in ("a.dcm", "b.dcm")]
+    environment = {**os.environ, "CLINHALLU_GATE_SITE_KEY": str(tmp_path / "site.key")}
+    for arguments in (["preflight", *files, "--full"], ["deidentify", files[1], "copies"]):
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+        assert done.returncode == (0 if arguments[0] == "preflight" else 1)
+        assert "MUSTER" not in done.stdout + done.stderr

@@ -63,6 +63,30 @@ def protect(datasets, *rest):
 
 broken.protect = protect
 """,
+    "selection": """
+import clinhallu_gate.plugin.controller as broken
+
+def capable(prepared):
+    raise KeyError(str(prepared.datasets))
+
+broken.ControllerState._demand_approvable = lambda self, selection, prepared: capable(prepared)
+""",
+    "exchange": """
+from clinhallu_gate.plugin.exchange import Exchange
+
+def write_data(self, model, instances, gates):
+    raise OSError(28, str(instances))
+
+Exchange.write_data = write_data
+""",
+    "results": """
+from clinhallu_gate.plugin.exchange import Exchange
+
+def write_results(self, view):
+    raise OSError(28, str(self.read_instances()))
+
+Exchange.write_results = write_results
+""",
 }
 CONFINED = '''
 """What a test of a user's own finds in its process, or in its worker."""
@@ -273,6 +297,21 @@ def test_what_is_kept_is_for_its_owner_alone(redacted: Seen, full: Seen) -> None
             assert (path, stat.S_IMODE(path.stat().st_mode)) == (path, wanted)
 
 
+def test_a_run_folder_that_others_may_enter_is_refused(ward: Ward, tmp_path: Path) -> None:
+    """Before anything is asked, with the command that helps, and its mode is left; one of our own is taken."""
+    run, asked = tmp_path / "run", ward.model.stats().counts
+    run.mkdir(mode=0o755)
+    seen = ward.gate("--run-dir", str(run), "-n", "0")
+    assert seen.outcome.status == 4
+    assert f"--run-dir: {run}: others may enter it" in seen.outcome.err
+    assert f"Try: chmod 700 {run}" in seen.outcome.err
+    assert ward.model.stats().counts == asked
+    assert stat.S_IMODE(run.stat().st_mode) == 0o755
+    assert list(run.iterdir()) == []
+    run.chmod(0o700)
+    assert ward.gate("--run-dir", str(run), "-n", "0").outcome.status in (0, 1, 10)
+
+
 def test_the_run_folder_can_be_handed_on(redacted: Seen, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Commands that need the texts find them in the private folder, and say where they are if it is not there."""
     run, handed_on = redacted.outcome.folder, tmp_path / "handed-on"
@@ -318,6 +357,29 @@ def test_a_fault_of_ours_shows_no_patient(ward: Ward, where: str, status: int, s
         kept = private_folder(seen.outcome.folder) / told
         assert Search().file(kept)
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ("selection", "internal error: KeyError in plugin/controller.py:"),
+        ("exchange", "internal error: OSError in plugin/controller.py:"),
+        ("results", "internal error: OSError in plugin/controller.py:"),
+    ],
+)
+def test_a_fault_between_controller_and_workers_shows_no_patient(ward: Ward, where: str, says: str) -> None:
+    """A disk that is full when data or findings are laid out for workers is no traceback."""
+    plugin = ward.rig.root / "suites" / "conftest.py"
+    plugin.write_text(BREAKS[where])
+    try:
+        seen = ward.gate(*GATES, "--full-trace", "-n", "2")
+    finally:
+        plugin.unlink()
+    assert seen.everywhere(Search()) == {}
+    assert seen.outcome.status == 3
+    assert says in seen.outcome.out + seen.outcome.err
+    assert "Traceback" not in seen.outcome.out + seen.outcome.err
+    assert "INTERNALERROR" not in seen.outcome.out + seen.outcome.err
 
 
 @pytest.mark.parametrize("fault", [Fault.reset(), Fault.truncated_body(), Fault.empty()], ids=["reset", "cut", "empty"])

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from gold_files import GOLD, QUICK, draft_text, drafts, number_of, options, row,
 from clinhallu_gate.cli import main
 from clinhallu_gate.datasets.signed import DraftedRow, read_lines
 from clinhallu_gate.errors import BadInput, EvaluationFailed
-from clinhallu_gate.gold.draft import DraftOptions, draft_gold
+from clinhallu_gate.gold.draft import DraftOptions, draft_gold, write_private
 from clinhallu_gate.gold.prompt import draft_prompt
 from clinhallu_gate.pipeline.options import RunOptions
 from clinhallu_gate.testing import Fault, Request, ScriptedReply, ScriptedServer
@@ -50,6 +51,20 @@ def test_files_are_for_their_owner_alone(tmp_path: Path, drafter: ScriptedServer
     assert {"draft.jsonl", "review.html", "review.csv", "store.sqlite"} <= {file.name for file in folder.iterdir()}
     for name in ("draft.jsonl", "review.html", "review.csv", "store.sqlite"):
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600, name
+
+
+def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path, drafter: ScriptedServer) -> None:
+    """Its mode may be wanted, so that it is not changed; one that is its owner's alone is taken as it is."""
+    manifest, own = ward(tmp_path / "ward", [row(1)]), tmp_path / "own"
+    own.mkdir(mode=0o755)
+    with pytest.raises(BadInput, match=r"^--out: \S+: others may enter it, .* Try: chmod 700 \S+$"):
+        draft_gold(str(manifest), options(drafter, out=own))
+    assert drafter.bodies == []
+    assert stat.S_IMODE(own.stat().st_mode) == 0o755
+    assert list(own.iterdir()) == []
+    own.chmod(0o700)
+    draft_gold(str(manifest), options(drafter, out=own))
+    assert (own / "review.html").exists()
 
 
 def test_rows_with_whole_gold_are_left_alone(tmp_path: Path, drafter: ScriptedServer) -> None:
@@ -348,3 +363,10 @@ def test_a_text_with_a_header_in_a_report_changes_no_other_stage(tmp_path: Path)
         drafted = draft_gold(str(ward(tmp_path, [row(1, report=hostile)])), options(server))
     assert drafted.rows[0].gold is not None
     assert drafted.rows[0].gold.visual_recognition == "An opacity in the left lower zone of study 1."
+
+
+def test_two_drafts_at_once_do_not_hinder_each_other(tmp_path: Path) -> None:
+    """Each writes its files whole; none is told that another's part is in its way."""
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: [write_private(tmp_path / "f", bytes([number])) for _ in range(200)], range(4)))
+    assert (tmp_path / "f").read_bytes() in {b"\0", b"\1", b"\2", b"\3"}

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import resource
+import signal
 import stat
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,11 @@ from clinhallu_gate.datasets.load import load_data
 from clinhallu_gate.datasets.signed import SignedRow, read_lines
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gold.draft import draft_gold
-from clinhallu_gate.gold.signing import sign_gold
+from clinhallu_gate.gold.rows import gold_rows
+from clinhallu_gate.gold.signing import SignOptions, sign_gold
 from clinhallu_gate.testing import ScriptedServer
 
+ANOTHER_ID = "has another id than row 2, for which it was drafted; a spreadsheet may have changed it, so put it back"
 BOTH = {"mrn-001": "approved", "mrn-002": "approved"}
 
 
@@ -178,6 +182,31 @@ def test_a_broken_line_is_said(drafted: Path) -> None:
     assert "Okonkwo" not in str(raised.value)
 
 
+def test_a_full_disk_leaves_what_was_signed_before(drafted: Path) -> None:
+    """A signature is appended whole or not at all: the file is the same, and can be read."""
+    file = sign_gold(str(drafted), review(drafted, {"mrn-001": "approved"}), reviewer="Dr. N").file
+    before, sheet = file.read_bytes(), review(drafted, BOTH)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, hard))
+    try:
+        with pytest.raises(BadInput, match=r"signed-gold.jsonl: cannot be written: File too large"):
+            sign_gold(str(drafted), sheet, reviewer="Dr. N", options=SignOptions(private_cache=drafted.parent / "own"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert file.read_bytes() == before
+    assert [line.id for line in signed_lines(drafted)] == ["mrn-001"]
+
+
+def test_a_file_that_an_editor_saved_is_appended_to(drafted: Path) -> None:
+    """Its last line may have lost its end; the next one begins on its own."""
+    file = sign_gold(str(drafted), review(drafted, {"mrn-001": "approved"}), reviewer="Dr. N").file
+    file.write_bytes(file.read_bytes().rstrip(b"\n"))
+    sign_gold(str(drafted), review(drafted, BOTH), reviewer="Dr. N")
+    assert [line.id for line in signed_lines(drafted)] == ["mrn-001", "mrn-002"]
+
+
 def test_gold_of_the_manifest_is_supplied(tmp_path: Path) -> None:
     """The site's own statement needs no signature; a row without any is said to have none."""
     manifest = ward(tmp_path, [row(1, **GOLD), row(2), row(3, gold_visual_recognition="Only what is seen.")])
@@ -210,7 +239,9 @@ def _spoilt(told: dict[str, Any], what: str) -> None:
         case "unknown":
             second["id"], second["content_sha256"] = "Okonkwo", "0" * 64
         case "another id":
-            second["id"] = "mrn-003"
+            second["id"], second["decision"] = "Okonkwo", "rejected"
+        case "another row's id":
+            second["id"] = first["id"]
         case "changed":
             second["content_sha256"] = "0" * 64
         case "empty":
@@ -227,7 +258,8 @@ def _spoilt(told: dict[str, Any], what: str) -> None:
     ("what", "said"),
     [
         ("unknown", "rows[1]: is of no row of the manifest"),
-        ("another id", "rows[1]: has another id than row 2, whose question, answer and image it has"),
+        ("another id", f"rows[1]: {ANOTHER_ID}"),
+        ("another row's id", f"rows[1]: {ANOTHER_ID}"),
         ("changed", "rows[1]: row 2 has another question, answer or image than was drafted for"),
         ("empty", "rows[1]: approved, but knowledge_recall is empty"),
         ("twice", "rows[1]: is the same row as rows[0]"),
@@ -306,20 +338,21 @@ def test_another_file_is_said_to_be_none(name: str, content: bytes, said: str, d
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_a_table_that_a_spreadsheet_saved(separator: str, tmp_path: Path, drafter: ScriptedServer) -> None:
     """Filled in and saved with any separator; texts come back as they were, and ids are the manifest's own."""
-    manifest = ward(tmp_path, [row(1, id="007"), row(2)])
+    manifest = ward(tmp_path, [row(1, id="007"), row(2), row(3, id="20260301123456789")])
     draft_gold(str(manifest), options(drafter))
     with (tmp_path / "ward.gold" / "review.csv").open(encoding="utf-8-sig", newline="") as file:
         lines = list(csv.DictReader(file))
     lines[0] |= {"decision": " Approved ", "id": "7", "visual_recognition": "'=1+1 is seen \N{RETURN SYMBOL} below"}
+    lines[2] |= {"decision": "approved", "id": "2.02603E+16"}
     saved = tmp_path / "filled.csv"
     with saved.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.DictWriter(file, lines[0], delimiter=separator)
         writer.writeheader()
         writer.writerows(lines)
     signed = sign_gold(str(manifest), saved, reviewer="Dr. N")
-    assert (signed.approved, signed.edited, signed.left_open) == (1, 1, 1)
-    (line,) = signed_lines(manifest)
-    assert line.id == "007"
+    assert (signed.approved, signed.edited, signed.left_open) == (2, 1, 1)
+    line, last = signed_lines(manifest)
+    assert (line.id, last.id) == ("007", "20260301123456789")
     assert line.gold.visual_recognition == "=1+1 is seen\nbelow"
 
 
@@ -350,6 +383,24 @@ def test_signing_leaves_nothing_behind(drafted: Path) -> None:
     before = {each.name for each in drafted.parent.iterdir()}
     sign_gold(str(drafted), review(drafted, BOTH), reviewer="Dr. N")
     assert {each.name for each in drafted.parent.iterdir()} - before == {"ward.signed-gold.jsonl", "ward.reviewed.json"}
+
+
+def test_images_lie_in_a_folder_that_purge_knows(drafted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are no drafts beside the manifest; what a killed command left there is removed."""
+    sheet = review(drafted, BOTH)
+    drafted.with_name("ward.gold").rename(drafted.with_name("elsewhere"))
+    left = drafted.with_name("ward.signed-gold.jsonl.private")
+    (left / "dicomweb").mkdir(parents=True)
+    left.chmod(0o700)
+    (left / "dicomweb" / "a.dcm").write_bytes(b"of a patient")
+    used: list[Path] = []
+    monkeypatch.setattr(
+        "clinhallu_gate.gold.signing.gold_rows",
+        lambda source, reading: used.append(reading.cache) or gold_rows(source, reading),
+    )
+    sign_gold(str(drafted), sheet, reviewer="Dr. N")
+    assert used == [left]
+    assert not left.exists()
 
 
 def test_patients_have_pseudonyms_and_their_signatures_follow(drafted: Path) -> None:

@@ -140,6 +140,39 @@ def test_too_few_patients_are_told_how_many_it_takes() -> None:
     assert capability([spec(max=0.10)], ward([1] * 28), alpha=0.05, baseline=False).gates[0].says == "too_few"
 
 
+def test_so_they_are_where_strata_differ_in_size() -> None:
+    """A stratum of one patient beside one of eight counts as much in the mean, so it is what needs more patients.
+
+    Held against wards with the same shares: 28 times as many patients do not show 5 % without a mistake, 29 times do.
+    """
+
+    def of(times: int) -> list[Instance]:
+        scans = ward([1] * 9 * times)
+        return [each.model_copy(update={"stratum": "ct" if place % 9 else "mr"}) for place, each in enumerate(scans)]
+
+    gate = spec(max=0.05)
+    (shown,) = capability([gate], of(1), alpha=0.05, baseline=False).gates
+    assert shown.says == "too_few"
+    assert shown.needed is not None
+    assert 28 * 9 < shown.needed <= 29 * 9
+    says = [capability([gate], of(times), alpha=0.05, baseline=False).gates[0].says for times in (28, 29)]
+    assert says == ["too_few", "truth"]
+
+
+def test_a_recovery_is_not_bound_by_what_releases_differ_in() -> None:
+    """Of 2,000 questions more than an eighth may be recovered; of a handful not even all of them show it."""
+    gate = spec(Metric.RECOVERY, min=0.2, arm=Arm.REPLACE_VR)
+    found = capability([gate], ward([1] * 2000), alpha=0.05, baseline=False)
+    (shown,) = found.gates
+    assert shown.truth is not None
+    assert 0.2 < shown.truth < 0.25
+    told = " ".join(capability_lines(found))
+    assert "if the truth is +23 points or more" in told
+    assert "at least 12 % of the pairs" in told
+    few = capability([spec(Metric.RECOVERY, min=0.4, arm=Arm.REPLACE_VR)], ward([1] * 3), alpha=0.05, baseline=False)
+    assert "not at all with 3 patients, however good the model is" in " ".join(capability_lines(few))
+
+
 def test_what_no_number_of_patients_shows_is_said() -> None:
     """A gate whose stage lacks gold texts; one that speaks of the list; advisory ones and pairs without one are out."""
     bare = ward(gold=GoldTrace())

@@ -64,10 +64,18 @@ SPELLINGS = {
     "with letters composed otherwise": ("MU\u0308LLER-OKONKWO", "name"),
     "an id": ("record zx-77819/04.", "id"),
     "an accession number": ("acc:55201370;", "accession_number"),
+    "a name without anything between": ("ZephyrineMüllerOkonkwo.png", "name"),
+    "and turned round": ("müllerokonkwozephyrine", "name"),
+    "an id with other marks": ("ZX_77819 04", "id"),
+    "an id without marks": ("zx7781904", "id"),
     "a date": ("19570314", "birth_date"),
     "a date with dashes": ("1957-03-14", "birth_date"),
     "a date, day first": ("born 14.03.1957!", "birth_date"),
     "a date, month first": ("03/14/1957", "birth_date"),
+    "a month of one digit": ("14.3.1957", "birth_date"),
+    "with blanks": ("14. 3. 1957", "birth_date"),
+    "month first, of one digit": ("3/14/1957", "birth_date"),
+    "year first, of one digit": ("1957-3-14", "birth_date"),
 }
 PACKINGS: dict[str, Callable[[str], bytes]] = {
     "plain": lambda text: text.encode(),
@@ -112,6 +120,13 @@ def test_it_is_found(spelling: str, packing: str) -> None:
         "1957 03",
         "Müllerei-Okonkwo",
         "zx-77819",
+        "zx77819",
+        "zx-77819: there are 04",
+        "[1957, 3, 14]",
+        "1.2.840.14.3.1957",
+        "14.3.1957.1",
+        "14.3-1957",
+        "14.3.19570",
         "",
     ],
 )
@@ -132,6 +147,23 @@ def test_what_is_too_short_is_not_searched_and_counted() -> None:
     ).nothing_found
     assert (found.values, found.too_short, found.common) == (0, 4, 0)
     assert known_values([Identifier("id", "12345"), Identifier("id", "abc1")]).nothing_found.values == 2
+
+
+def test_an_id_is_no_pair_of_cells() -> None:
+    """With other marks it is found, and where blanks, commas or cells set numbers apart it is not."""
+    record = Identifier("id", "204-8856")
+    assert kinds("204-8856", record) == kinds("204_8856", record) == kinds("2048856", record) == {"id"}
+    assert kinds("204 8856, 204, 8856", record) == set()
+    assert kinds("1234, 12 34", Identifier("id", "12-34")) == set()
+    case = Identifier("id", "sternum-12")
+    assert kinds("sternum_12", case) == kinds("STERNUM12", case) == {"id"}
+    assert kinds('sternum 12 | sternum | 12 | "sternum": 12', case) == set()
+
+
+def test_short_names_are_not_searched_without_anything_between() -> None:
+    """They are words."""
+    assert kinds("andy", Identifier("name", "An^Dy")) == set()
+    assert kinds("an dy", Identifier("name", "An^Dy")) == {"name"}
 
 
 def test_a_family_called_like_a_word_of_the_gate_is_searched_with_its_given_name() -> None:

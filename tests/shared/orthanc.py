@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -24,6 +25,7 @@ _PLUGINS: Final = (
     Path("/usr/local/share/orthanc/plugins"),
 )
 _READY_S: Final = 60.0
+_REQUEST: Final = re.compile(r"\(http\) (?:GET|POST) /dicom-web/")
 USER, PASSWORD = "gate", "of the ward"
 
 
@@ -32,6 +34,13 @@ class Orthanc:
     """A server that runs."""
 
     port: int
+    log: Path
+    """Where it tells of each request."""
+
+    @property
+    def asked(self) -> int:
+        """Count the requests to its DICOMweb services so far."""
+        return len(_REQUEST.findall(self.log.read_text("utf-8", "replace")))
 
     @property
     def url(self) -> str:
@@ -65,10 +74,10 @@ def orthanc(folder: Path) -> Iterator[Orthanc]:
     config = folder / "orthanc.json"
     config.write_text(json.dumps(_config(folder, plugin, port)))
     with (folder / "orthanc.log").open("wb") as log:
-        process = subprocess.Popen([binary, config], stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen([binary, "--verbose-http", config], stdout=log, stderr=log, start_new_session=True)
     try:
         _await(process, port, folder / "orthanc.log")
-        yield Orthanc(port)
+        yield Orthanc(port, folder / "orthanc.log")
     finally:
         os.killpg(process.pid, signal.SIGKILL)  # it holds nothing that is wanted
         process.wait()

@@ -6,7 +6,7 @@ from scipy.stats import binom
 
 from clinhallu_gate.stats.exact import clopper_pearson_upper
 from clinhallu_gate.stats.planning import fixed_n_difference
-from clinhallu_gate.stats.shown import Layout, largest_truth, passes_without_any
+from clinhallu_gate.stats.shown import Layout, largest_truth, limit_at_best
 
 
 def alone(n: int) -> Layout:
@@ -50,7 +50,7 @@ def test_clusters_cost() -> None:
 def test_too_few_show_nothing() -> None:
     """Ten values without a single bad one leave 26 % possible, so no truth shows 20 %."""
     assert largest_truth(alone(10), 0.2, alpha=0.05, power=0.8, icc=0.0) is None
-    assert passes_without_any(alone(10), 0.05).limit == pytest.approx(1 - 0.05 ** (1 / 10))
+    assert limit_at_best(alone(10), 0.05) == pytest.approx(1 - 0.05 ** (1 / 10))
     assert largest_truth(alone(10), 0.27, alpha=0.05, power=0.8, icc=0.0) is not None
 
 
@@ -66,4 +66,23 @@ def test_patients_may_count_alike() -> None:
     assert layout.clusters == 2
     assert layout.weight is not None
     assert layout.weight.tolist() == pytest.approx([1 / 2, 1 / 2, 1 / 3, 1 / 3, 1 / 3])
-    assert layout.mean_size == pytest.approx((4 + 9) / 5)
+
+
+def test_more_clusters_like_these_keep_strata_sizes_and_weights() -> None:
+    """A layout of twice as many is the same one twice, and each beginning has a share of all strata."""
+    layout = Layout.of(np.array([0, 0, 0, 0, 1]), np.array([0, 0, 1, 2, 3]), alike=True)
+    twice = layout.like(8)
+    assert (twice.n, twice.clusters) == (10, 8)
+    assert np.bincount(twice.stratum).tolist() == [8, 2]
+    assert sorted(np.bincount(twice.cluster)) == [1, 1, 1, 1, 1, 1, 2, 2]
+    assert twice.weight is not None
+    assert np.bincount(twice.cluster, twice.weight).tolist() == [1.0] * 8
+    assert set(layout.like(3).stratum) == {0, 1}
+
+
+def test_a_truth_may_lie_beyond_the_pairs_that_are_said_to_differ() -> None:
+    """Then as many differ as it takes: a recovery of 20 points is shown by one of a little more."""
+    found = largest_truth(alone(2000), -0.2, alpha=0.05, power=0.8, icc=0.3, discordance=0.12, best=-1.0)
+    assert found is not None
+    assert -0.24 < found < -0.21
+    assert largest_truth(alone(2000), -0.2, alpha=0.05, power=0.8, icc=0.3, discordance=0.12) is None

@@ -47,12 +47,10 @@ def colours(layout: Layout, decoded: Decoded) -> Colours:
     return Colours(shallow, tuple(steps))
 
 
-def painted(header: Dataset, stored: Array) -> Colours:
+def painted(header: Dataset, layout: Layout, stored: Array) -> Colours:
     """Draw a frame whose numbers stand for the colours of a palette."""
-    tables = [_palette(header, colour) for colour in _COLOURS]
+    tables = [_palette(header, colour, below_zero=layout.signed) for colour in _COLOURS]
     first, entries = tables[0].first, len(tables[0].data)
-    if stored.min() < 0 and first >= 2**15:
-        first -= 2**16
     if any(len(table.data) != entries for table in tables):
         raise NotDrawable("has palettes of different lengths")
     places = np.clip(stored.astype(np.int64) - first, 0, entries - 1)
@@ -65,9 +63,9 @@ class _Palette:
     data: Bytes
 
 
-def _palette(header: Dataset, colour: str) -> _Palette:
+def _palette(header: Dataset, colour: str, *, below_zero: bool) -> _Palette:
     name = f"{colour}PaletteColorLookupTableData"
-    descriptor = descriptor_of(header, f"{colour}PaletteColorLookupTableDescriptor")
+    descriptor = descriptor_of(header, f"{colour}PaletteColorLookupTableDescriptor", below_zero=below_zero)
     data = value_of(header, name)
     if data is None:
         name = f"Segmented{name}"

@@ -68,5 +68,5 @@ def _picture(header: Dataset, frame: int, window: str | None) -> _Picture:
     if layout.grey:
         grey = shades(header, layout, decoded.samples, frame, window)
         return _Picture(Image.fromarray(grey.pixels), grey.window, grey.steps)
-    painting = painted(header, decoded.samples) if layout.samples == 1 else colours(layout, decoded)
+    painting = painted(header, layout, decoded.samples) if layout.samples == 1 else colours(layout, decoded)
     return _Picture(Image.fromarray(painting.pixels), _COLOUR, painting.steps)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import yaml
 from pydicom import Dataset as Elements
+
+from clinhallu_gate.datasets.study import FACTS
 
 #: What is not on a list.
 OTHER: Final = "other"
@@ -38,10 +40,6 @@ class Facts:
     def said(self) -> dict[str, str]:
         """What is said, by name."""
         return {name: value for name in FACTS if (value := getattr(self, name))}
-
-
-#: The names of all facts.
-FACTS: Final = tuple(field.name for field in fields(Facts))
 
 
 def facts_of(elements: Elements) -> Facts:

@@ -36,9 +36,10 @@ def shades(header: Dataset, layout: Layout, stored: Array, frame: int, asked: st
     """
     levels = levels_of(stored)
     numbers = levels.occurring.astype(np.float64)
-    modality = modality_of(header, frame)
-    chosen = chosen_window(header, frame, asked, rescaled=modality.given)
+    modality = modality_of(header, layout, frame)
     with np.errstate(over="ignore", invalid="ignore"):
+        below_zero = modality.below_zero(layout)
+        chosen = chosen_window(header, frame, asked, rescaled=modality.given, below_zero=below_zero)
         values = modality.of(numbers)
         real = np.isfinite(numbers)
         if not np.isfinite(values[real]).all():

@@ -21,7 +21,7 @@ from clinhallu_gate.datasets.pixels import MAX_MEGAPIXELS
 #: More are no film of a patient; a whole slide has as many tiles, which are no images of their own.
 MAX_FRAMES: Final = 2**16
 _SIDE: Final = 2**16 - 1
-_PIXELS: Final = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+PIXELS: Final = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _GREY: Final = ("MONOCHROME1", "MONOCHROME2")
 _ONE: Final = (*_GREY, "PALETTE COLOR")
 _THREE: Final = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420", "YBR_PARTIAL_422")
@@ -125,7 +125,7 @@ def syntax_name(syntax: UID) -> str:
 
 
 def _keyword(header: Dataset) -> str:
-    present = [keyword for keyword in _PIXELS if keyword in header]
+    present = [keyword for keyword in PIXELS if keyword in header]
     if not present:
         raise NotDrawable("has no pixel data")
     if len(present) > 1:

@@ -35,24 +35,31 @@ class Lookup:
 
     def of(self, values: Floats) -> Floats:
         """Return the entries for ``values``; below the table its first, above it its last."""
-        first = self.first - _ALL if self.first >= _NEGATIVE and values.size and values.min() < 0 else self.first
-        places = np.clip(np.rint(values) - first, 0, len(self.data) - 1)
+        places = np.clip(np.rint(values) - self.first, 0, len(self.data) - 1)
         found: Floats = self.data[places.astype(np.int64)]
         return found
 
 
-def descriptor_of(place: Dataset, keyword: str) -> Descriptor:
-    """Read a descriptor. Raises ``NotDrawable`` if it is none."""
+def descriptor_of(place: Dataset, keyword: str, *, below_zero: bool) -> Descriptor:
+    """Read a descriptor. Raises ``NotDrawable`` if it is none.
+
+    Args:
+        place: The data set that holds it.
+        keyword: Its attribute.
+        below_zero: Whether numbers that the table is for can be negative. The first is then one of 16 bits with a sign,
+            also where it was written, or read, as one without. No pixel decides that: slices of one study would differ.
+    """
     with reading(keyword):
         entries, first, bits = (int(number) for number in value_of(place, keyword))
     if not 0 <= entries <= _ALL or not -_ALL < first < _ALL or not 1 <= bits <= 16:  # noqa: PLR2004 - bits
         raise NotDrawable(f"has a malformed {keyword}")
+    first -= _ALL if below_zero and first >= _NEGATIVE else 0
     return Descriptor(entries=entries or _ALL, first=first, bits=bits)
 
 
-def lookup_of(place: Dataset, header: Dataset, name: str) -> Lookup:
-    """Read descriptor and data of one item of sequence ``name``."""
-    descriptor = descriptor_of(place, "LUTDescriptor")
+def lookup_of(place: Dataset, header: Dataset, name: str, *, below_zero: bool) -> Lookup:
+    """Read descriptor and data of one item of sequence ``name``; ``below_zero`` as in ``descriptor_of``."""
+    descriptor = descriptor_of(place, "LUTDescriptor", below_zero=below_zero)
     data = entries_of(value_of(place, "LUTData"), descriptor, header, name)
     return Lookup(first=descriptor.first, data=data.astype(np.float64), bits=descriptor.bits)
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 from pydicom import Dataset
 
 from clinhallu_gate.datasets.dicom.attributes import code, frame_place, items, numbers
+from clinhallu_gate.datasets.dicom.layout import Layout
 from clinhallu_gate.datasets.dicom.lookup import Lookup, lookup_of
 from clinhallu_gate.datasets.dicom.refusal import NotDrawable
 
@@ -42,12 +43,21 @@ class Modality:
             return self.table.of(levels)
         return levels * self.slope + self.intercept
 
+    def below_zero(self, layout: Layout) -> bool:
+        """Whether any number that can be stored, though it may not occur, becomes a negative one."""
+        if self.table is not None:
+            return False  # entries have no sign
+        if layout.floating:
+            return True
+        low = -(2.0 ** (layout.stored - 1)) if layout.signed else 0.0
+        return bool(self.of(np.array([low, low + 2.0**layout.stored - 1])).min() < 0)
 
-def modality_of(header: Dataset, frame: int) -> Modality:
+
+def modality_of(header: Dataset, layout: Layout, frame: int) -> Modality:
     """Read what belongs to a frame. Raises ``NotDrawable`` if it is malformed."""
     tables = items(header, "ModalityLUTSequence")
     if tables:
-        return Modality(table=lookup_of(tables[0], header, "ModalityLUTSequence"))
+        return Modality(table=lookup_of(tables[0], header, "ModalityLUTSequence", below_zero=layout.signed))
     names = ("RescaleSlope", "RescaleIntercept")
     place = frame_place(header, frame, "PixelValueTransformationSequence", *names)
     slope, intercept = numbers(place, names[0])[:1], numbers(place, names[1])[:1]

@@ -21,12 +21,11 @@ from pydicom.uid import (
 from clinhallu_gate.datasets.dicom.layout import UNDEFINED_LENGTH
 from clinhallu_gate.datasets.dicom.quiet import quiet
 from clinhallu_gate.datasets.dicom.refusal import NotDrawable
+from clinhallu_gate.datasets.entries import MARK, PREAMBLE
 from clinhallu_gate.datasets.intake import MAX_BYTES
 
 #: Longer elements stay in the file until they are asked for.
 _DEFERRED: Final = 64 * 2**10
-_PREAMBLE: Final = 128
-_MAGIC: Final = b"DICM"
 #: Bytes of the element that says how long the other meta information is.
 _GROUP_LENGTH: Final = 12
 #: Groups with which a file without preamble may begin, in both byte orders: meta information, identification.
@@ -66,8 +65,8 @@ def _refuse_unfit(found: os.stat_result) -> None:
 
 
 def _read(path: Path, file: BinaryIO) -> Dataset:
-    head = file.read(_PREAMBLE + len(_MAGIC))
-    bare = head[_PREAMBLE:] != _MAGIC
+    head = file.read(PREAMBLE + len(MARK))
+    bare = head[PREAMBLE:] != MARK
     if bare and head[:2] not in _BEGINNINGS:
         raise NotDrawable("is not a DICOM file")
     if not bare:
@@ -92,7 +91,7 @@ def _bare(path: Path) -> FileDataset:
 
 def _inflated(file: BinaryIO, meta: FileMetaDataset) -> Dataset:
     """Read a deflated file (PS3.5 A.5); pydicom itself would inflate a few bytes to whatever they promise."""
-    file.seek(_PREAMBLE + len(_MAGIC) + _GROUP_LENGTH + int(meta.FileMetaInformationGroupLength))
+    file.seek(PREAMBLE + len(MARK) + _GROUP_LENGTH + int(meta.FileMetaInformationGroupLength))
     inflating = zlib.decompressobj(-zlib.MAX_WBITS)
     data = inflating.decompress(file.read(), MAX_BYTES)
     if inflating.unconsumed_tail:

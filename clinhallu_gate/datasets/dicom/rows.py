@@ -30,7 +30,7 @@ def read_rows(
 
     Args:
         root: Folder of the manifest.
-        rows: All rows, by their identity.
+        rows: All rows, by where each stands: several may bear one identity until it is known which are taken.
         kinds: What the names in rows lead to, where that is DICOM.
         intakes: Where drawn images are kept.
         most: Images that the model takes at once.
@@ -40,15 +40,15 @@ def read_rows(
     with quiet():
         studies: dict[str, Study | Unfit] = {}
         drawn: dict[str, Plan] = {}
-        for identity, found in _plans(reader, rows):
+        for place, found in _plans(reader, rows):
             if isinstance(found, Unfit):
-                studies[identity] = found
-            elif wanted(identity, found.row):
-                drawn[identity] = found
+                studies[place] = found
+            elif wanted(place, found.row):
+                drawn[place] = found
             else:
-                studies[identity] = Study(found.row)
+                studies[place] = Study(found.row)
         taken = _taken(drawn.values(), intakes)
-    studies |= {identity: _study(identity, plan, taken, reader.root) for identity, plan in drawn.items()}
+    studies |= {place: _study(place, plan, taken, reader.root) for place, plan in drawn.items()}
     read = [header for header in reader.known.values() if isinstance(header, Header)]
     return Headers(
         files=tuple(reader.known),
@@ -59,12 +59,12 @@ def read_rows(
 
 
 def _plans(reader: Reader, rows: Mapping[str, Row]) -> Iterator[tuple[str, Plan | Unfit]]:
-    for identity, row in rows.items():
+    for place, row in rows.items():
         if any(name in reader.kinds for name in row.images):
             try:
-                yield identity, reader.plan(row)
+                yield place, reader.plan(row)
             except Unfit as unfit:
-                yield identity, unfit
+                yield place, unfit
 
 
 def _taken(plans: Iterable[Plan], intakes: Intakes) -> dict[Want, Taken | str]:
@@ -81,7 +81,7 @@ def _identifiers(headers: Sequence[Header]) -> frozenset[Identifier]:
     return frozenset().union(*(header.identifiers for header in headers))
 
 
-def _study(identity: str, plan: Plan, taken: Mapping[Want, Taken | str], root: Path) -> Study | Unfit:
+def _study(place: str, plan: Plan, taken: Mapping[Want, Taken | str], root: Path) -> Study | Unfit:
     """Put what was drawn in the place of the entries, or say what could not be drawn."""
     row, facts = plan.row, [header.facts for header in plan.headers]
     names = tuple(name for entry in plan.entries for name in _names(entry, plan))
@@ -99,7 +99,7 @@ def _study(identity: str, plan: Plan, taken: Mapping[Want, Taken | str], root: P
         images={want.name: kept.image for want, kept in found.items()},
         shared=shared_by(plan.headers),
         patient_id=patient.id if patient is not None else "",
-        drawn=tuple(_drawn(identity, shot, found[plan.want(shot)], root) for shot in plan.shots),
+        drawn=tuple(_drawn(place, shot, found[plan.want(shot)], root) for shot in plan.shots),
         blank=frozenset(kept.image.sha256 for kept in found.values() if kept.blank),
         source=_source(plan),
     )
@@ -126,9 +126,9 @@ def _names(entry: Entry, plan: Plan) -> list[str]:
     return [entry] if isinstance(entry, str) else [plan.want(shot).name for shot in entry]
 
 
-def _drawn(identity: str, shot: Shot, kept: Taken, root: Path) -> DrawnImage:
+def _drawn(place: str, shot: Shot, kept: Taken, root: Path) -> DrawnImage:
     return DrawnImage(
-        instance=identity,
+        instance=place,
         file=shot.header.path.relative_to(root).as_posix(),
         frame=shot.frame,
         sop_instance_uid=shot.header.sop,

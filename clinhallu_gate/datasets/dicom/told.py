@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from clinhallu_gate.datasets.check import Unfit
-from clinhallu_gate.datasets.dicom.facts import FACTS, UNKNOWN, Facts
+from clinhallu_gate.datasets.dicom.facts import UNKNOWN, Facts
+from clinhallu_gate.datasets.problems import quoted
 from clinhallu_gate.datasets.row import Row
+from clinhallu_gate.datasets.study import FACTS
 
 _PLACE: Final = re.compile(r"\{(\w*)\}")
 
@@ -22,7 +24,7 @@ def stratum_of(row: Row, facts: Sequence[Facts]) -> str | None:
     if row.stratum is None:
         return None
     lines = [
-        f"stratum: {{{name}}} is no fact of a study. Valid: {', '.join(f'{{{fact}}}' for fact in FACTS)}"
+        f"stratum: {quoted(f'{{{name}}}')} is no fact of a study. Valid: {', '.join(f'{{{fact}}}' for fact in FACTS)}"
         for name in _PLACE.findall(row.stratum)
         if name not in FACTS
     ]

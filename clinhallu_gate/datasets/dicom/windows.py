@@ -77,7 +77,7 @@ class Chosen:
     said: str
 
 
-def chosen_window(header: Dataset, frame: int, asked: str | None, *, rescaled: bool) -> Chosen | None:
+def chosen_window(header: Dataset, frame: int, asked: str | None, *, rescaled: bool, below_zero: bool) -> Chosen | None:
     """Return the window that a row asks for, else the header's first, or None if there is none.
 
     Args:
@@ -85,12 +85,13 @@ def chosen_window(header: Dataset, frame: int, asked: str | None, *, rescaled: b
         frame: Counted from 0.
         asked: "center/width", the number of one of the header's windows from 1, a preset's name, or None.
         rescaled: Whether the header says how stored numbers become those of the modality, which presets need.
+        below_zero: Whether the modality's numbers can be negative, which a VOI lookup table has to know.
     """
     text = (asked or "").strip()
     if not text:
-        return _of_header(header, frame, 1, needed=False)
+        return _of_header(header, frame, 1, needed=False, below_zero=below_zero)
     if text.isdecimal() and text.isascii():
-        return _of_header(header, frame, int(text[:9]), needed=True)
+        return _of_header(header, frame, int(text[:9]), needed=True, below_zero=below_zero)
     pair = _PAIR.fullmatch(text)
     if pair:
         window = _checked(Window(float(pair[1]), float(pair[2])), "is asked for a window")
@@ -100,7 +101,7 @@ def chosen_window(header: Dataset, frame: int, asked: str | None, *, rescaled: b
     return _preset(header, text, rescaled=rescaled)
 
 
-def _of_header(header: Dataset, frame: int, number: int, *, needed: bool) -> Chosen | None:
+def _of_header(header: Dataset, frame: int, number: int, *, needed: bool, below_zero: bool) -> Chosen | None:
     tables = items(header, "VOILUTSequence")
     place = frame_place(header, frame, "FrameVOILUTSequence", "WindowCenter", "WindowWidth", "VOILUTSequence")
     tables = tables if place is header else items(place, "VOILUTSequence")
@@ -112,7 +113,7 @@ def _of_header(header: Dataset, frame: int, number: int, *, needed: bool) -> Cho
         raise NotDrawable(f"has no VOI window {number}. Valid: {f'1 to {count}' if count else 'none, it has none'}")
     window: Window | Table
     if number <= len(tables):
-        window = Table(lookup_of(tables[number - 1], header, "VOILUTSequence"))
+        window = Table(lookup_of(tables[number - 1], header, "VOILUTSequence", below_zero=below_zero))
     else:
         center, width = list(zip_longest(centers, widths))[number - 1 - len(tables)]
         if center is None or width is None:

@@ -4,8 +4,6 @@ What is there is never asked for again: a killed fetch goes on, and a repeated r
 """
 
 import hashlib
-import os
-import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +14,7 @@ import orjson
 from clinhallu_gate.datasets.check import is_uid
 from clinhallu_gate.datasets.dicomweb.uids import InstancePlace, SeriesPlace
 from clinhallu_gate.errors import BadInput
-from clinhallu_gate.private import make_private
+from clinhallu_gate.private import make_private, write_whole
 
 _VERSION: Final = 1
 
@@ -80,15 +78,11 @@ class Archive:
     @staticmethod
     def _write(path: Path, data: bytes) -> None:
         """Write a file that is there whole or not at all, for its owner alone."""
-        scratch = path.with_name(f".{os.getpid()}-{threading.get_ident()}")
         try:
             for folder in reversed(path.parents[:2]):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(data)
-            scratch.replace(path)
+            write_whole(path, data)
         except OSError as error:
-            scratch.unlink(missing_ok=True)
             raise BadInput(f"{path.parent}: studies cannot be kept there: {error.strerror}.") from error
 
 

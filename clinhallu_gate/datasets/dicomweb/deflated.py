@@ -3,8 +3,9 @@
 import zlib
 from typing import Final
 
+from clinhallu_gate.datasets.entries import MARK
+
 _DEFLATED: Final = b"1.2.840.10008.1.2.1.99"
-_MAGIC: Final = b"DICM"
 _GROUP_LENGTH: Final = b"\x02\x00\x00\x00UL\x04\x00"
 _HEAD: Final = 4096
 """Bytes of a file, or of a multipart reply, within which its meta header ends."""
@@ -14,10 +15,10 @@ _STEP: Final = 2**20
 def inflates_beyond(body: memoryview, limit: int) -> bool:
     """Whether ``body`` (a reply that holds a file) is deflated and unpacks to more than ``limit`` bytes."""
     head = bytes(body[:_HEAD])
-    start = head.find(_MAGIC + _GROUP_LENGTH)
+    start = head.find(MARK + _GROUP_LENGTH)
     if start < 0 or _DEFLATED not in head:
         return False
-    length_at = start + len(_MAGIC + _GROUP_LENGTH)
+    length_at = start + len(MARK + _GROUP_LENGTH)
     length = int.from_bytes(head[length_at : length_at + 4], "little")
     return _unpacked(body[length_at + 4 + length :], limit) > limit
 

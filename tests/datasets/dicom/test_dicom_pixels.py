@@ -216,6 +216,13 @@ def test_a_palette_gives_its_colours(tmp_path: Path) -> None:
     assert drawn.steps == ("palette",)
 
 
+def test_a_palette_of_signed_numbers_begins_below_zero_in_every_frame() -> None:
+    """-2 is written as 65534, also where a frame has no negative number."""
+    for stored, expected in (([-2, -1, 0], [10, 20, 30]), ([0, 0, 0], [30, 30, 30])):
+        header = _with_palette(np.array([stored], dtype=np.int16), 65534, [[10, 20, 30]] * 3, 8)
+        assert _pixels(draw(header, 0, None))[0, :, 0].tolist() == expected
+
+
 def test_a_palette_of_16_bits_keeps_the_upper_8() -> None:
     """Unless all of it lies in the lower ones, a common mistake."""
     stored = np.array([[0, 1]], dtype=np.uint8)

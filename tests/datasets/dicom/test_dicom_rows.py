@@ -22,6 +22,7 @@ from clinhallu_gate.datasets.dataset import Dataset, Identifier, Selected
 from clinhallu_gate.datasets.load import DataOptions, load_data
 from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.datasets.phantom.generate import phantom_instances
+from clinhallu_gate.errors import BadInput
 
 FACTS = ("modality:ct", "body_part:chest", "manufacturer:ge", "age:60-69", "sex:f")
 PATIENTS = {key: value for key, value in ASKED.items() if key != "phi"}
@@ -118,6 +119,9 @@ def test_a_stratum_may_name_facts(tmp_path: Path, options: DataOptions) -> None:
     assert _troubles(tmp_path, options, {**row, "stratum": "{modalty}"}) == [
         "1: stratum: {modalty} is no fact of a study. Valid: {modality}, {body_part}, {manufacturer}, {age}, {sex}"
     ]
+    with pytest.raises(BadInput) as refused:  # a piece of a patient's row is none of ours
+        _load(tmp_path, options, {**row, "stratum": "{okonkwo}", "phi": True})
+    assert "1: stratum: (not shown) is no fact of a study. Valid: {modality}, " in str(refused.value)
 
 
 def test_rows_of_one_patient_form_a_cluster(tmp_path: Path, options: DataOptions) -> None:
@@ -352,6 +356,17 @@ def test_a_study_has_its_day_from_its_header(tmp_path: Path, options: DataOption
     assert _troubles(tmp_path, since, {**ASKED, "images": ["none.dcm"]}) == [
         "1: study_date: is missing, which --since and --until need"
     ]
+
+
+def test_an_identity_is_that_of_the_row_whose_study_is_taken(tmp_path: Path, options: DataOptions) -> None:
+    """A follow-up may bear the name of the first examination: which of them a period takes, headers tell."""
+    save(tmp_path / "old.dcm", StudyDate="20200101")
+    save(tmp_path / "new.dcm", StudyDate="20240630", number=2)
+    rows = [{**ASKED, "images": [name]} for name in ("old.dcm", "new.dcm")]
+    dataset = _load(tmp_path, replace(options, period=Period(date(2024, 6, 1), None)), *rows)
+    assert [(image.instance, image.file) for image in dataset.drawn] == [("1", "new.dcm")]
+    assert dataset.selected == Selected(rows=2, outside=1)
+    assert _troubles(tmp_path, options, *rows) == [f"2: '1' is already the identity of {tmp_path / 'mine.jsonl'}:1"]
 
 
 def test_phantoms_are_the_same_as_dicom(tmp_path: Path, options: DataOptions) -> None:

@@ -2,17 +2,19 @@
 
 import io
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
-from dicom_files import image
+from dicom_files import image, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pydicom import Dataset
 from pydicom.sequence import Sequence
+from pydicom.uid import ImplicitVRLittleEndian
 
-from clinhallu_gate.datasets.dicom.drawing import Drawn, NotDrawable, draw
+from clinhallu_gate.datasets.dicom.drawing import Drawn, NotDrawable, draw, read
 from clinhallu_gate.datasets.dicom.presets import presets
 from clinhallu_gate.datasets.dicom.windows import FUNCTIONS, Window
 
@@ -176,6 +178,36 @@ def test_a_voi_table_begins_below_zero_where_values_do() -> None:
     stored = np.array([[-2, -1, 0]], dtype=np.int16)
     header = image(stored, VOILUTSequence=Sequence([_table(-2, [255, 128, 0], 8)]))
     assert _pixels(draw(header, 0, None)).tolist() == [[255, 128, 0]]
+
+
+def _sliced(stored: list[int], path: Path) -> list[int]:
+    """Return how a row of tissue of a CT is drawn, from a file that does not say which of its numbers have a sign."""
+    table = Sequence([_table(-1024, [min(entry // 8, 255) for entry in range(2048)], 8)])
+    header = image(
+        np.array([stored], dtype=np.uint16),
+        syntax=ImplicitVRLittleEndian,
+        BitsStored=12,
+        HighBit=11,
+        RescaleSlope=1,
+        RescaleIntercept=-1024,
+        VOILUTSequence=table,
+    )
+    drawn: list[int] = _pixels(draw(read(written(header, path)), 0, None))[0].tolist()
+    return drawn
+
+
+def test_whether_a_table_begins_below_zero_does_not_depend_on_the_frame(tmp_path: Path) -> None:
+    """-1024 is read as 64512 where the file has no types: tissue is as bright in a slice without air as with it."""
+    with_air, without = (_sliced(stored, tmp_path / "a.dcm") for stored in ([24, 1024, 1124, 1224], [1024, 1124, 1224]))
+    assert with_air == [3, 128, 140, 153]
+    assert without == with_air[1:]
+
+
+def test_a_table_of_numbers_without_sign_may_begin_beyond_32767() -> None:
+    """Where no number can be negative, its first value is what it says."""
+    stored = np.array([[39999, 40000, 40001]], dtype=np.uint16)
+    header = image(stored, VOILUTSequence=Sequence([_table(40000, [0, 255], 8)]))
+    assert _pixels(draw(header, 0, None)).tolist() == [[0, 0, 255]]
 
 
 def test_a_modality_table_comes_before_the_window() -> None:

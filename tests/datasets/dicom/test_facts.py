@@ -1,10 +1,13 @@
 """Facts of headers become words of fixed lists, and never a patient's."""
 
+from dataclasses import fields
+
 import pytest
 from pydicom import Dataset as Elements
 
-from clinhallu_gate.datasets.dicom.facts import facts_of
+from clinhallu_gate.datasets.dicom.facts import Facts, facts_of
 from clinhallu_gate.datasets.dicom.quiet import quiet
+from clinhallu_gate.datasets.study import FACTS
 
 
 @pytest.mark.parametrize(
@@ -38,3 +41,8 @@ def test_facts_are_words_of_a_list(said: dict[str, str], fact: dict[str, str]) -
         for name, value in said.items():
             setattr(elements, name, value)
         assert facts_of(elements).said == fact
+
+
+def test_every_fact_has_a_name_that_a_stratum_may_hold() -> None:
+    """Manifests know the names without reading DICOM."""
+    assert tuple(field.name for field in fields(Facts)) == FACTS

@@ -52,7 +52,11 @@ def test_a_wrong_password_is_told_by_how_to_give_one(
 
 
 def test_a_repeated_fetch_needs_no_server(clinic: Orthanc, studies: tuple[PhantomStudy, ...], tmp_path: Path) -> None:
-    """All of it from the cache."""
-    wanted = [whole_series(study) for study in studies]
+    """All of it from the cache: the archive is asked for each file and each list once, and then for nothing."""
+    wanted, before = [whole_series(study) for study in studies], clinic.asked
     first = fetched(clinic.url, tmp_path, *wanted)
+    once = clinic.asked
+    assert once - before >= len(studies)
+    assert fetched(clinic.url, tmp_path, *wanted) == first
+    assert clinic.asked == once
     assert fetched("http://127.0.0.1:1/dicom-web", tmp_path, *wanted) == first
