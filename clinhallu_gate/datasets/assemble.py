@@ -139,6 +139,7 @@ class Assembly:
             left_out=tuple(problems),
             files=headers.files,
             identifiers=headers.identifiers,
+            patient_ids={item.id: item.study.patient_id for item in usable if item.study and item.study.patient_id},
             pictured={item.id: pictured[item.id] for item in usable if item.study},
             drawn=tuple(
                 replace(image, instance=item.id) for item in usable if item.study for image in item.study.drawn

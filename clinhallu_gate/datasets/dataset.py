@@ -126,6 +126,8 @@ class Dataset:
     """Rows with gold that nobody signed, or that was signed for another content, and why."""
     aliases: tuple[Alias, ...] = field(default=(), repr=False)
     """The pseudonyms of patients in it."""
+    patient_ids: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By instance id: PatientID in the headers of its files, where there is one."""
     files: tuple[Path, ...] = field(default=(), repr=False)
     """DICOM files that were read for it."""
     identifiers: frozenset[Identifier] = field(default=frozenset(), repr=False)

@@ -126,6 +126,7 @@ def _kept(found: _Found, frozen: Frozen) -> Dataset:
         instances=kept,
         rows={name: dataset.rows[name] for name in place if name in dataset.rows},
         pictured={name: dataset.pictured[name] for name in place if name in dataset.pictured},
+        patient_ids={name: dataset.patient_ids[name] for name in place if name in dataset.patient_ids},
         drawn=tuple(drawn),
         gold_of={name: dataset.gold_of[name] for name in place if name in dataset.gold_of},
         selected=selected,

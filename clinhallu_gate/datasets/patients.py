@@ -105,6 +105,7 @@ def _protected(dataset: Dataset, names: _Names) -> Dataset:
         pictured={ids[id_]: told for id_, told in dataset.pictured.items()},
         drawn=tuple(replace(image, instance=ids[image.instance]) for image in dataset.drawn),
         gold_of={ids[id_]: laid for id_, laid in dataset.gold_of.items()},
+        patient_ids={ids[id_]: told for id_, told in dataset.patient_ids.items()},
         aliases=tuple(dict.fromkeys(_aliases(dataset.instances, renamed))),
     )
 

@@ -24,6 +24,8 @@ class Study:
     """Those that were drawn, by name."""
     shared: tuple[Hashable, ...] = ()
     """What the row shares with others of the same patient."""
+    patient_id: str = ""
+    """PatientID of its files, where their headers say one."""
     drawn: tuple[DrawnImage, ...] = ()
     blank: frozenset[str] = frozenset()
     """Digests of images of one brightness, which the slices of many patients have in common."""

@@ -8,7 +8,7 @@ import numpy as np
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.gate.metrics import GateArrays
 from clinhallu_gate.gate.result import Adjusted, Measured, threshold_of
-from clinhallu_gate.vocabulary import METRIC_STAGE, Decision, Method, Target
+from clinhallu_gate.vocabulary import METRIC_STAGE, Decision, Method, Target, Unit
 
 # Below this many clusters the cluster-robust limits err too often: at a nominal .05, with 40 clusters of 8 and an
 # intra-cluster correlation of .3, in .075 to .114 of simulated samples, by the way in which clusters correlate.
@@ -52,8 +52,7 @@ def explain(
     if _few_clusters(spec, arrays, measured):
         parts.append(f"with fewer than {FEW_CLUSTERS} independent clusters of like size the limits may be too narrow")
     if further is not None:
-        more = "instance" if further == 1 else "instances"
-        parts.append(f"roughly {rounded_up(further):,} further {more} would likely decide it, if the rate stays")
+        parts.append(f"roughly {_more(arrays, further)} would likely decide it, if the rate stays")
     if judge_defined:
         parts.append(JUDGE_DEFINED)
     if adjusted is not None:
@@ -72,6 +71,14 @@ def explain_events(
     if arrays.unjudged:
         parts.append(f"{arrays.unjudged} unjudged may each be one")
     return "; ".join(parts)
+
+
+def _more(arrays: GateArrays, further: int) -> str:
+    """Return how many further instances that are; in patients, of as many instances as these have, if those count."""
+    if arrays.unit is Unit.INSTANCE:
+        return plural_of(rounded_up(further), "further instance")
+    patients = int(np.unique(arrays.units).size)
+    return plural_of(rounded_up(math.ceil(further * patients / arrays.n)), "further patient")
 
 
 def _by_labels(adjusted: Adjusted) -> str:
@@ -93,7 +100,7 @@ def _by_labels(adjusted: Adjusted) -> str:
 
 def plural_of(count: int, noun: str) -> str:
     """Return ``1 instance``, ``2 instances``."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def wanted(spec: GateSpec) -> str:

@@ -1,11 +1,10 @@
 """The run folder: manifest first, then decision, results, report and summary; and what is kept beside it."""
 
-import csv
 import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.judge.agreement import agreement
@@ -13,6 +12,7 @@ from clinhallu_gate.pipeline.about import about_of
 from clinhallu_gate.pipeline.drawn import write_drawn
 from clinhallu_gate.pipeline.flips import write_flips
 from clinhallu_gate.pipeline.gold_use import alarms, gold_counts, write_signatures
+from clinhallu_gate.pipeline.ids import write_ids
 from clinhallu_gate.pipeline.known import known_of, scan_folder
 from clinhallu_gate.pipeline.manifest import Manifest, machine, manifest_of, versions
 from clinhallu_gate.pipeline.notes import notes_of, searches_of
@@ -36,8 +36,6 @@ from clinhallu_gate.scan.values import identifiers_of
 from clinhallu_gate.scoring import paper_scoring, strict_scoring
 from clinhallu_gate.tree.evidence import INSTANCES_FILE, TRACES_FILE, write_evidence
 from clinhallu_gate.vocabulary import Detail
-
-IDS_FILE: Final = "ids.csv"
 
 
 def begin_folder(prepared: Prepared) -> None:
@@ -68,12 +66,7 @@ def _write_aliases(prepared: Prepared) -> None:
     """Write what the pseudonyms of patients stand for, so that the site can look a finding up."""
     if prepared.patient_data:
         write_identifiers(prepared.kept_dir, identifiers_of(prepared.datasets))
-    aliases = [alias for dataset in prepared.datasets for alias in dataset.aliases]
-    if aliases:
-        with (prepared.kept_dir / IDS_FILE).open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(("pseudonym", "what", "original"))
-            writer.writerows(dict.fromkeys(aliases))
+    write_ids(prepared)
 
 
 def _holds_a_result(folder: Path) -> bool:

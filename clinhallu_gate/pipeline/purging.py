@@ -10,7 +10,7 @@ from typing import Final
 
 from clinhallu_gate.deidentification.kept import FILE as PREFLIGHT
 from clinhallu_gate.errors import BadInput
-from clinhallu_gate.pipeline.folder import IDS_FILE
+from clinhallu_gate.pipeline.ids import IDS_FILE
 from clinhallu_gate.pipeline.run import FAILURE_FILE
 from clinhallu_gate.pipeline.verdict_table import RESULTS_FILE
 from clinhallu_gate.private import private_folder

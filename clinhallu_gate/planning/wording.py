@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+from clinhallu_gate.gate.wording import plural_of
 from clinhallu_gate.planning.answer import MAXIMUM, Plan, Row
 from clinhallu_gate.planning.question import Question
 from clinhallu_gate.stats.planning import MOST, REPETITIONS, SEED, design_effect, never_event_n
@@ -118,8 +119,8 @@ def _needed(row: Row, question: Question) -> str:
         return "more than a million instances"
     if row.whole_list:
         return f"the whole list of {row.needed.instances:,}"
-    of_patients = f" of {row.needed.patients:,} patients" if question.cluster_size > 1 else ""
-    return f"{row.needed.instances:,} instances{of_patients}"
+    of_patients = f" of {plural_of(row.needed.patients, 'patient')}" if question.cluster_size > 1 else ""
+    return f"{plural_of(row.needed.instances, 'instance')}{of_patients}"
 
 
 def _table(plan: Plan) -> Iterator[str]:
@@ -163,8 +164,8 @@ def _notes(plan: Plan) -> Iterator[str]:
 def _never(question: Question) -> Iterator[str]:
     n = never_event_n(question.t, alpha=question.alpha)
     if n is not None:
-        units = "patients" if question.cluster_size > 1 else "instances"
-        yield f"If it never happens, {n:,} {units} without a single event show it."
+        units = plural_of(n, "patient" if question.cluster_size > 1 else "instance")
+        yield f"If it never happens, {units} without a single event show it."
 
 
 def _amount(question: Question, value: float) -> str:

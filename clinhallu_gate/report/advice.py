@@ -13,10 +13,14 @@ from clinhallu_gate.report.model import Step
 from clinhallu_gate.report.names import METRIC_SUITE, subject
 from clinhallu_gate.report.verdict import blocking, unfinished
 from clinhallu_gate.report.visible import one_line
-from clinhallu_gate.vocabulary import Decision
+from clinhallu_gate.vocabulary import Decision, Unit
 
 _COMMAND: Final = 4000
 """Characters of a command that are shown: all of any that a person types, so that it can be copied."""
+
+_SETTLED: Final = (
+    "Decide on new ones alone, or settle their number now: to look, add and look again until it passes is no test."
+)
 
 
 def next_steps(document: DecisionDocument, context: RunContext) -> tuple[Step, ...]:
@@ -90,11 +94,16 @@ def _undecided(document: DecisionDocument) -> Iterator[Step]:
         text = "More instances are needed, but an estimate lies so near its threshold that thousands may not decide."
         if any(gate.further is None and gate.unjudged for gate in open_):
             text += " Missing verdicts could tip it: the same command asks for them again."
+    elif any(gate.unit is Unit.PATIENT for gate in open_):
+        text = (
+            "Evaluate more patients (--data, or no --limit): each gate says how many likely decide it, if rates "
+            f"stay. {_SETTLED}"
+        )
     else:
         most = rounded_up(max(gate.further or 0 for gate in open_))
         text = (
-            f"Evaluate more instances (--data, or no --limit): {most:,} more likely decide it, if rates stay. Decide "
-            "on new ones alone, or settle their number now: to look, add and look again until it passes is no test."
+            f"Evaluate more instances (--data, or no --limit): {most:,} more likely decide it, if rates stay. "
+            f"{_SETTLED}"
         )
     yield Step(text=text)
 

@@ -8,6 +8,8 @@ from typing import Any, Final
 from clinhallu_gate.datasets.dataset import Identifier
 
 IDENTIFIERS_FILE: Final = "identifiers.csv"
+#: With these a spreadsheet takes a cell for a formula; the last is the sign that marks such cells.
+_FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'")
 
 
 def write_identifiers(folder: Path, identifiers: Iterable[Identifier]) -> None:
@@ -16,16 +18,25 @@ def write_identifiers(folder: Path, identifiers: Iterable[Identifier]) -> None:
         with (folder / IDENTIFIERS_FILE).open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(Identifier._fields)
-            writer.writerows(rows)
+            writer.writerows((what, _cell(value)) for what, value in rows)
 
 
 def read_identifiers(folder: Path) -> tuple[Identifier, ...]:
     """Return what a run's private folder says; nothing if it is not there. Raises ``OSError``."""
     try:
         with (folder / IDENTIFIERS_FILE).open(encoding="utf-8", newline="") as file:
-            return tuple(Identifier(row["what"], row["value"]) for row in csv.DictReader(file))  # type: ignore[arg-type]
+            return tuple(Identifier(row["what"], _uncell(row["value"])) for row in csv.DictReader(file))  # type: ignore[arg-type]
     except FileNotFoundError:
         return ()
+
+
+def _cell(value: str) -> str:
+    """Return a value as a cell that no spreadsheet runs: an apostrophe stands before what would begin a formula."""
+    return f"'{value}" if value.lstrip().startswith(_FORMULA) else value
+
+
+def _uncell(text: str) -> str:
+    return text[1:] if text.startswith("'") and text[1:].lstrip().startswith(_FORMULA) else text
 
 
 def said_by(*documents: Mapping[str, Any]) -> str:

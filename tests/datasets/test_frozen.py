@@ -224,6 +224,7 @@ def test_a_list_of_another_key_is_refused(path: Path, monkeypatch: pytest.Monkey
     listed = frozen(path, THREE)
     other = path.parent / "other.key"
     other.write_text("f" * 64)
+    other.chmod(0o600)
     monkeypatch.setenv(SITE_KEY, str(other))
     with pytest.raises(BadInput, match=r"was frozen under another site's key .* Name that key's file in CLINHALLU"):
         read_frozen(listed, site_key)

@@ -186,7 +186,11 @@ def test_a_folder_with_a_manifest_is_called_as_the_folder(tmp_path: Path, option
 def test_what_is_no_manifest_is_refused(tmp_path: Path, options: DataOptions) -> None:
     """An empty folder, another file, a name that thresholds use."""
     (tmp_path / "a.txt").write_text("", "utf-8")
-    for spec, says in ((tmp_path, "has none of "), (tmp_path / "a.txt", "is no manifest. Valid: a file ")):
+    for spec, says in (
+        ("", "is empty. Name a manifest"),
+        (tmp_path, "has none of "),
+        (tmp_path / "a.txt", "is no manifest. Valid: a file "),
+    ):
         with pytest.raises(BadInput, match=says):
             load_data([str(spec)], options)
     path = manifest(tmp_path / "mean", [ROW])

@@ -156,6 +156,15 @@ def test_a_patient_is_a_cluster(gated: Outcome) -> None:
     assert Counter(Counter(clusters.values()).values()) == {2: 6}
 
 
+def test_whom_a_pseudonym_stands_for_is_kept(gated: Outcome) -> None:
+    """A cluster's by the PatientID of its files, as the manifest names no patient."""
+    with (private_folder(gated.folder) / "ids.csv").open(encoding="utf-8", newline="") as file:
+        told = [(row["pseudonym"], row["original"]) for row in csv.DictReader(file) if row["what"] == "patient"]
+    results = pq.read_table(gated.folder / "results.parquet").to_pylist()
+    assert {pseudonym for pseudonym, _ in told} == {row["cluster"] for row in results}
+    assert sorted(original for _, original in told) == sorted(patient.mrn for patient in PATIENTS)
+
+
 def test_a_broken_file_is_told_without_its_patient(rig: Rig, scans: Path, tmp_path: Path) -> None:
     """The run ends before anything is asked, with file, row and reason."""
     data = _write(tmp_path)

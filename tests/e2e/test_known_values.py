@@ -1,5 +1,6 @@
 """What is known of patients is searched in all that may be shared; a hit leaves no decision and shows no value."""
 
+import csv
 import json
 import shutil
 import stat
@@ -12,7 +13,9 @@ from gate_run import GATES, Rig
 from ward import Seen, Ward, opened
 
 from clinhallu_gate.cli import main
+from clinhallu_gate.datasets.dataset import Identifier
 from clinhallu_gate.private import private_folder
+from clinhallu_gate.scan.kept import read_identifiers
 
 OWN = '''
 """A test of a user's own that shows a text where it fails."""
@@ -117,6 +120,23 @@ def test_a_run_without_a_hit_says_what_was_searched(clean: Seen) -> None:
     kept = private_folder(clean.outcome.folder) / "identifiers.csv"
     assert f"id,{RECORD}\n" in kept.read_text()
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_ids_are_kept_as_cells_that_no_spreadsheet_runs(ward: Ward) -> None:
+    """Of a cluster the patient is told, too; what is searched is the id itself, and it is read back so."""
+    formula = '=HYPERLINK("http://elsewhere.example")'
+    seen = ward.gate(GATES[0], "-n", "0", data=rewritten(ward, "formula.jsonl", patient_id=formula))
+    kept = private_folder(seen.outcome.folder)
+    with (kept / "ids.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["original"] for row in rows if row["what"] == "patient"} == {f"'{formula}"}
+    assert {row["pseudonym"] for row in rows if row["what"] == "patient"} == {
+        row["pseudonym"] for row in rows if row["what"] == "cluster"
+    }
+    for name in ("ids.csv", "identifiers.csv"):
+        with (kept / name).open(encoding="utf-8", newline="") as file:
+            assert not [cell for row in csv.reader(file) for cell in row if cell.startswith("=")]
+    assert Identifier("id", formula) in read_identifiers(kept)
 
 
 def test_evidence_that_names_a_patient_is_not_packed(clean: Seen, capsys: pytest.CaptureFixture[str]) -> None:

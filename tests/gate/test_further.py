@@ -105,6 +105,17 @@ def test_the_reason_rounds_up(gate_spec: Make, plant: Make) -> None:
     )
 
 
+def test_patients_are_told_where_patients_count(gate_spec: Make, plant: Make) -> None:
+    """The number itself is of instances, as everywhere; four of each patient are one patient more."""
+    signs = "".join(sign * 4 for sign in "x" * 24 + "." * 76)
+    spec = gate_spec(max=0.3, unit=Unit.PATIENT)
+    result = asked(spec, plant({VISUAL: signs}, clusters=[str(i // 4) for i in range(400)]))
+    assert result.further is not None
+    patients = -(-result.further // 4)
+    assert f"; roughly {-(-patients // 10) * 10:,} further patients would likely decide it" in result.reason
+    assert "further instance" not in result.reason
+
+
 # --- on the way -------------------------------------------------------------------------------------------------------
 
 

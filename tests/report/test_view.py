@@ -30,7 +30,7 @@ from clinhallu_gate.report.html import render_html
 from clinhallu_gate.report.model import CaseRow
 from clinhallu_gate.report.pictures import Pictures
 from clinhallu_gate.results import Results
-from clinhallu_gate.vocabulary import ANSWER, Arm, Decision, Detail, NotAskedReason
+from clinhallu_gate.vocabulary import ANSWER, Arm, Decision, Detail, NotAskedReason, Unit
 
 
 def normalised(content: Any) -> Any:  # noqa: ANN401 - JSON
@@ -256,6 +256,17 @@ def test_more_instances_are_advised_only_where_they_could_help() -> None:
     assert "450 more likely decide it" in advice(0.3, 441)
     assert "thousands may not decide" in advice(0.3999, None)
     assert "rather show a failure" in advice(0.42, 12)
+
+
+def test_patients_are_advised_where_patients_count() -> None:
+    """Their number stands with each gate; one in instances would be read as one of patients."""
+    run = run_named("inconclusive")
+    (gate,) = [gate for gate in run.decision.gates[:4] if gate.decision is Decision.INCONCLUSIVE]
+    told = gate.model_copy(update={"estimate": 0.3, "further": 441, "unit": Unit.PATIENT})
+    changed = run.decision.model_copy(update={"gates": (told,)})
+    text = report_view(changed, run.results, run.context).next_steps[0].text
+    assert text.startswith("Evaluate more patients (--data, or no --limit): each gate says")
+    assert "450" not in text
 
 
 def test_a_failed_gate_leads_to_its_suite() -> None:

@@ -10,7 +10,7 @@ from clinhallu_gate.datasets.check import Unfit
 from clinhallu_gate.datasets.dataset import DrawnImage, Identifier
 from clinhallu_gate.datasets.dicom.header import Header
 from clinhallu_gate.datasets.dicom.layout import syntax_name
-from clinhallu_gate.datasets.dicom.patients import notes_on, shared_by
+from clinhallu_gate.datasets.dicom.patients import notes_on, patient_of, shared_by
 from clinhallu_gate.datasets.dicom.planning import Entry, Plan, Reader
 from clinhallu_gate.datasets.dicom.quiet import quiet
 from clinhallu_gate.datasets.dicom.series import Shot
@@ -92,11 +92,13 @@ def _study(place: str, plan: Plan, taken: Mapping[Want, Taken | str], root: Path
         told = {"images": names, "tags": tags_of(row, facts), "stratum": stratum_of(row, facts)}
     except Unfit as unfit:
         return unfit
+    patient = patient_of(plan.headers)
     found = {want: kept for want in plan.wants if isinstance(kept := taken[want], Taken)}
     return Study(
         row=row.model_copy(update=told),
         images={want.name: kept.image for want, kept in found.items()},
         shared=shared_by(plan.headers),
+        patient_id=patient.id if patient is not None else "",
         drawn=tuple(_drawn(place, shot, found[plan.want(shot)], root) for shot in plan.shots),
         blank=frozenset(kept.image.sha256 for kept in found.values() if kept.blank),
         source=_source(plan),

@@ -96,6 +96,8 @@ def chosen_window(header: Dataset, frame: int, asked: str | None, *, rescaled: b
     if pair:
         window = _checked(Window(float(pair[1]), float(pair[2])), "is asked for a window")
         return Chosen(window, f"window {window.said}")
+    if "/" in text:
+        raise NotDrawable("is asked for a window that is no two decimal numbers. Valid: center/width, as in -600/1500")
     return _preset(header, text, rescaled=rescaled)
 
 
@@ -140,9 +142,7 @@ def _preset(header: Dataset, name: str, *, rescaled: bool) -> Chosen:
     windows = known.get(modality, {})
     preset = windows.get(name.casefold())
     if preset is None:
-        valid = (
-            f"of {modality}: {', '.join(windows)}" if windows else f"of other modalities than {', '.join(known)} none"
-        )
+        valid = f"of {modality}: {', '.join(windows)}" if windows else f"no name, as it is not {' or '.join(known)}"
         raise NotDrawable(f"has no window of the name asked for. Valid: {valid}; center/width; number of a VOI window")
     if not rescaled:
         raise NotDrawable(f"does not say how its numbers become HU, which window {name.casefold()} needs")

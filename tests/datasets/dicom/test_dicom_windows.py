@@ -109,7 +109,7 @@ def test_a_preset_is_a_window_in_hu(name: str, preset: object) -> None:
     ("attributes", "asked", "error"),
     [
         ({"Modality": "CT"}, "lung", "does not say how its numbers become HU, which window lung needs"),
-        ({"Modality": "MR"}, "brain", "has no window of the name asked for. Valid: of other modalities than CT none; "),
+        ({"Modality": "MR"}, "brain", "has no window of the name asked for. Valid: no name, as it is not CT; "),
         (
             {"Modality": "CT", "RescaleSlope": 1, "RescaleIntercept": 0},
             "lnug",
@@ -119,7 +119,13 @@ def test_a_preset_is_a_window_in_hu(name: str, preset: object) -> None:
         ({}, "40/0", "is asked for a window of width 0. Valid: at least 1; a row's window may name another"),
         ({}, "40/-400", "is asked for a window of width -400. Valid: at least 1"),
         ({}, f"40/{'9' * 400}", "is asked for a window of width inf. Valid: at least 1"),
-        ({}, "nan/400", "has no window of the name asked for"),
+        (
+            {"Modality": "CT"},
+            "nan/400",
+            "is asked for a window that is no two decimal numbers. Valid: center/width, as in",
+        ),
+        ({"Modality": "CT"}, "1e999/1", "is asked for a window that is no two decimal numbers."),
+        ({}, "40/400/1", "is asked for a window that is no two decimal numbers."),
         ({"WindowCenter": 40, "WindowWidth": 0}, None, "has a VOI window 1 of width 0. Valid: at least 1"),
         ({"WindowCenter": 40, "WindowWidth": 0.5}, None, "has a VOI window 1 of width 0.5. Valid: at least 1"),
         ({"WindowCenter": 40, "WindowWidth": 0, "VOILUTFunction": "SIGMOID"}, None, "of width 0. Valid: above 0"),
