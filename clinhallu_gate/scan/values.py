@@ -23,6 +23,8 @@ _OF_PATIENT: Final = ("patient_id", "cluster")
 _NUMBER_BEFORE: Final = re.compile(r"[0-9.]+\Z")
 _NUMBER_AFTER: Final = re.compile(r"[0-9.]*")
 _NEAR: Final = 40
+_WIDEST: Final = 200
+"""Blanks between two parts, as a page is indented."""
 #: What may stand between the parts of a name: ``^``, a comma, blanks.
 _IN_NAME: Final = r"[\W_]{1,6}"
 _DATE_LIKE: Final = re.compile(r"(?<!\d)(\d{4}|\d{2})[\W_]{1,3}(\d{2})[\W_]{1,3}(\d{4}|\d{2})(?!\d)")
@@ -65,14 +67,34 @@ class Spelling:
     def _pattern(self) -> re.Pattern[str]:
         return re.compile(rf"(?<![^\W_]){self.between.join(map(re.escape, self.parts))}(?![^\W_])")
 
-    def stands_in(self, text: str) -> bool:
-        """Whether a text in normal form holds it, with no letter or digit beside it, and not as part of a fraction."""
-        first, place = self.parts[0], -1
-        while (place := text.find(first, place + 1)) >= 0:  # far sooner than the pattern finds where to look
-            match = self._pattern.match(text, place)
+    @cached_property
+    def _reach(self) -> int:
+        return sum(map(len, self.parts)) + _WIDEST * len(self.parts)
+
+    def stands_in(self, text: str, places: Iterable[int] | None = None) -> bool:
+        """Whether a text in normal form holds it, with no letter or digit beside it, and not as part of a fraction.
+
+        Args:
+            text: The text.
+            places: Where its key stands there, if that is known.
+        """
+        return any(self._stands_at(text, place) for place in (places_in(text, self.key) if places is None else places))
+
+    def _stands_at(self, text: str, place: int) -> bool:
+        """Whether it is written around a place of its key."""
+        first, end, start = self.parts[0], place + self._reach, max(0, place - self._reach) - 1
+        while (start := text.find(first, start + 1, end)) >= 0:  # sooner than the pattern finds where to look
+            match = self._pattern.match(text, start)
             if match is not None and not _is_in_fraction(text, match):
                 return True
         return False
+
+
+def places_in(text: str, word: str) -> Iterator[int]:
+    """Yield where ``word`` stands, also within others."""
+    place = -1
+    while (place := text.find(word, place + 1)) >= 0:
+        yield place
 
 
 def _is_in_fraction(text: str, match: re.Match[str]) -> bool:

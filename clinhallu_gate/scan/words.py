@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Final
 
-_WORD: Final = re.compile(r"[^\W_]+")
+WORD: Final = re.compile(r"[^\W_]+")
 
 
 def normal(text: str) -> str:
@@ -16,4 +16,4 @@ def normal(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """Return the runs of letters and digits."""
-    return _WORD.findall(text)
+    return WORD.findall(text)
