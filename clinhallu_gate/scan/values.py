@@ -43,7 +43,8 @@ What = Literal["name", "id", "accession_number", "birth_date"]
 
 
 def _rarity(word: str) -> tuple[bool, int]:
-    return any(map(str.isdecimal, word)), len(word)
+    """Return what is greater the fewer texts hold a word: numbers of many digits stand nowhere by chance."""
+    return len(word) >= SHORTEST_NUMBER and any(map(str.isdecimal, word)), len(word)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Spelling:
 
     @property
     def key(self) -> str:
-        """The word by which it is looked up: the longest with a digit, which fewer values share, else the longest."""
+        """The word by which it is looked up: the longest of five letters and more with a digit, else the longest."""
         return max((word for part in self.parts for word in words(part)), key=_rarity, default="")
 
     @cached_property
@@ -125,7 +126,8 @@ def identifiers_of(datasets: Iterable[Dataset]) -> frozenset[Identifier]:
 def _of_rows(dataset: Dataset) -> Iterator[Identifier]:
     for alias in dataset.aliases:
         if alias.what != "group":  # a group's name tells what patients have, and other files may say so rightly
-            yield Identifier("id", alias.stands_for)
+            # A cluster is called after its first row, behind the name of the data set, which every row bears.
+            yield Identifier("id", alias.stands_for.removeprefix(f"{dataset.name}/"))
     patients = {instance.id for instance in dataset.instances if instance.phi}
     for name in patients & dataset.rows.keys():
         for key in _OF_PATIENT:
