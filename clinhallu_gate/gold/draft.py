@@ -103,8 +103,14 @@ def draft_gold(spec: str, options: DraftOptions) -> Drafted:
         left_for_later=len(wanted) - len(chosen),
         lost=sum(draft.lost for draft in drafts.values()),
     )
+    _demand_replies(drafted, drafts)
+    return drafted
+
+
+def _demand_replies(drafted: Drafted, drafts: Mapping[str, Draft]) -> None:
+    """Raise ``EvaluationFailed`` if rows had no reply, or if none could be read; what there is was written."""
     if drafted.lost:
-        again = f"{drafted.lost} of {len(chosen)} rows had no reply; the same command asks for them again"
+        again = f"{drafted.lost} of {len(drafts)} rows had no reply; the same command asks for them again"
         raise EvaluationFailed(f"{again}.\n{drafted.text}")
     unread = sum(draft.unread for draft in drafts.values())
     if unread and not any(draft.gold for draft in drafts.values()):
@@ -112,7 +118,6 @@ def draft_gold(spec: str, options: DraftOptions) -> Drafted:
             f"nothing was drafted, as none of {unread:,} replies could be read: another model may write the form that "
             f"is asked for.\n{drafted.text}"
         )
-    return drafted
 
 
 def _demand_numbers(options: DraftOptions) -> None:

@@ -64,21 +64,10 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
     thresholds = _thresholds(options, entry)
     run_dir = options.run_dir or _run_dir(options.root, entry.name)
     chosen, private_cache = _chosen(options), _private_cache(options, run_dir)
-    datasets = load_data(
-        options.data or _data_of(options, entry) or _no_data(),
-        DataOptions(
-            _data_root(options),
-            options.allow_bad_rows,
-            period=chosen.period,
-            frozen=chosen.frozen,
-            private_cache=private_cache,
-            allow_hosts=options.allow_hosts,
-            tell=tell,
-            named=named_groups(thresholds),
-            max_images=entry.max_images or MAX_IMAGES,
-            allow_unsigned_gold=options.allow_unsigned_gold,
-        ),
-    )
+    loading = _loading(options, entry, chosen, private_cache)
+    named = named_groups(thresholds)
+    specs = options.data or _data_of(options, entry) or _no_data()
+    datasets = load_data(specs, replace(loading, named=named, tell=tell))
     everything = [instance for dataset in datasets for instance in dataset.instances]
     patients = any(instance.phi for instance in everything)
     if options.from_results and patients:
@@ -114,6 +103,20 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
         for instance in everything:
             phantom_of(instance)
     return _beside_others(prepared)
+
+
+def _loading(options: RunOptions, entry: ModelEntry, chosen: "_Chosen", private_cache: Path) -> DataOptions:
+    """Return how data are loaded for a model."""
+    return DataOptions(
+        _data_root(options),
+        options.allow_bad_rows,
+        period=chosen.period,
+        frozen=chosen.frozen,
+        private_cache=private_cache,
+        allow_hosts=options.allow_hosts,
+        max_images=entry.max_images or MAX_IMAGES,
+        allow_unsigned_gold=options.allow_unsigned_gold,
+    )
 
 
 def _beside_others(prepared: Prepared) -> Prepared:

@@ -50,7 +50,7 @@ def listen(config: pytest.Config) -> Heard | None:
 
 
 class Cached:
-    """What pytest's cache held before this session: other sessions' tests, which this one does not answer for."""
+    """What pytest's cache held before this run of pytest: tests of others, which this one does not answer for."""
 
     def __init__(self, config: pytest.Config) -> None:
         cache = getattr(config, "cache", None)
@@ -59,7 +59,7 @@ class Cached:
         self._tests: set[str] = set()
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        """Remember a test of this session: it may have been kept by an earlier one."""
+        """Remember a test of this run of pytest: it may have been kept by an earlier one."""
         self._tests.add(item.nodeid)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -95,7 +95,7 @@ _CACHED: Final = pytest.StashKey[Cached]()
 
 
 def written_beside(config: pytest.Config) -> Iterator[Written]:
-    """Yield what this session writes beside the run folder: test report, log, what it adds to pytest's cache."""
+    """Yield what this run of pytest writes beside the run folder: test report, log, what it adds to pytest's cache."""
     if (junit := config.stash.get(xml_key, None)) is not None:
         yield Written.whole(Path(junit.logfile))  # where it is: of --junitxml, variables and ~ are expanded
     if log_file := config.getoption("log_file", None) or _ini(config, "log_file"):

@@ -223,7 +223,7 @@ def test_what_could_not_be_searched_takes_the_decision_back(
 
 
 def test_tests_that_earlier_sessions_left_in_the_cache_are_not_this_ones(ward: Ward) -> None:
-    """Public data may bear the same ids; a test of this session that bears one is named, however often it ran."""
+    """Public data may bear the same ids; a test of this run of pytest that bears one is named, however often it ran."""
     nodeids = ward.rig.root / ".pytest_cache" / "v" / "cache" / "nodeids"
     data, own = rewritten(ward, "plain.jsonl"), ward.rig.root / "suites" / "test_named.py"
     shutil.rmtree(ward.rig.root / ".pytest_cache", ignore_errors=True)
