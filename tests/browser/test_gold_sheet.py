@@ -51,11 +51,12 @@ def saved(screen: Screen, tmp_path: Path) -> Callable[[str], Path]:
     screen.cdp("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
 
     def file(name: str) -> Path:
-        deadline = time.monotonic() + 20
-        while not (folder / name).exists():
+        # Chromium takes the name with an empty file first, and moves the whole one over it when it has arrived.
+        whole, deadline = folder / name, time.monotonic() + 20
+        while not (whole.exists() and whole.stat().st_size) or list(folder.glob("*.crdownload")):
             assert time.monotonic() < deadline, name
             time.sleep(0.05)
-        return folder / name
+        return whole
 
     return file
 
