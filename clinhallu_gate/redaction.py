@@ -29,8 +29,9 @@ def redacted(results: Results) -> Results:
 
 def bare_instance(instance: Instance) -> Instance:
     """Return an instance of which only names, type and place are told."""
-    nothing = {"images": (), "question": "", "options": (), "answer": "", "answer_letter": None, "facts": None}
-    return instance.model_copy(update={**nothing, "gold": _NO_GOLD})
+    return replace(
+        instance, images=(), question="", options=(), answer="", answer_letter=None, facts=None, gold=_NO_GOLD
+    )
 
 
 def bare_verdict(verdict: Verdict) -> Verdict:

@@ -258,7 +258,7 @@ class Assembly:
 
 
 def _with_gold(instance: Instance, laid: Laid | None) -> Instance:
-    return instance if laid is None or laid.gold == instance.gold else instance.model_copy(update={"gold": laid.gold})
+    return instance if laid is None or laid.gold == instance.gold else replace(instance, gold=laid.gold)
 
 
 def _kept(content: Mapping[str, Any], laid: Laid | None) -> Mapping[str, Any]:

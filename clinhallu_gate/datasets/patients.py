@@ -43,7 +43,7 @@ def _spread(dataset: Dataset, clusters: frozenset[tuple[str, str]]) -> Dataset:
     return replace(
         dataset,
         instances=tuple(
-            each if each.phi or (each.dataset, each.cluster) not in clusters else each.model_copy(update={"phi": True})
+            each if each.phi or (each.dataset, each.cluster) not in clusters else replace(each, phi=True)
             for each in dataset.instances
         ),
     )
@@ -112,13 +112,12 @@ def _protected(dataset: Dataset, names: _Names) -> Dataset:
 
 def _renamed(instance: Instance, names: _Names, group: Callable[[str], str]) -> Instance:
     stratum = instance.stratum if instance.stratum == instance.dataset else group(instance.stratum)
-    return instance.model_copy(
-        update={
-            "id": names.id(instance),
-            "cluster": names.cluster(instance),
-            "stratum": stratum,
-            "tags": tuple(dict.fromkeys(map(group, instance.tags))),
-        }
+    return replace(
+        instance,
+        id=names.id(instance),
+        cluster=names.cluster(instance),
+        stratum=stratum,
+        tags=tuple(dict.fromkeys(map(group, instance.tags))),
     )
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -148,7 +149,7 @@ def test_so_they_are_where_strata_differ_in_size() -> None:
 
     def of(times: int) -> list[Instance]:
         scans = ward([1] * 9 * times)
-        return [each.model_copy(update={"stratum": "ct" if place % 9 else "mr"}) for place, each in enumerate(scans)]
+        return [replace(each, stratum="ct" if place % 9 else "mr") for place, each in enumerate(scans)]
 
     gate = spec(max=0.05)
     (shown,) = capability([gate], of(1), alpha=0.05, baseline=False).gates
