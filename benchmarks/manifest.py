@@ -202,7 +202,7 @@ def run(folder: Path) -> dict[str, Any]:
     phases.run("ask", lambda: done.evaluate(plan, prepared.gates, examine=False, emit=lambda _: None))
     assert not done.failure, done.failure
     assert not done.tally.failed + done.judge_tally.failed
-    phases.run("decide", lambda: decide_all(prepared.gates, prepared.frame, done.results.verdict, prepared.rules))
+    phases.run("decide", lambda: decide_all(prepared.gates, prepared.frame, done.results.bare_verdict, prepared.rules))
     phases.run("write", lambda: write_folder(done))
     done.stop()
     return {

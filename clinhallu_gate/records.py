@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
+from sys import intern
 from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -101,7 +103,7 @@ class Instance:
     @property
     def uid(self) -> str:
         """Return ``dataset/id``, unique within a run."""
-        return f"{self.dataset}/{self.id}"
+        return intern(f"{self.dataset}/{self.id}")  # many hold it: results, plan, frames
 
     def __repr__(self) -> str:
         """Show no more of a patient than the name: pytest prints what a failed test was given."""
@@ -167,6 +169,43 @@ class NotAsked:
 
 
 Verdict: TypeAlias = Judged | Failed | Unjudged | NotAsked
+#: There are four without a reason: each is held once.
+_judged: Final = cache(Judged)
+
+
+def bare_verdict(verdict: Verdict) -> Verdict:
+    """Return a verdict without anybody's words; why nothing was asked is said in our own."""
+    match verdict:
+        case Judged():
+            return _judged(verdict.outcome, "")
+        case Failed() | Unjudged():
+            return replace(verdict, detail="")
+        case NotAsked():
+            return verdict
+
+
+def words_of(verdict: Verdict) -> str:
+    """Return what ``bare_verdict`` leaves out."""
+    match verdict:
+        case Judged():
+            return verdict.reason
+        case Failed() | Unjudged():
+            return verdict.detail
+        case NotAsked():
+            return ""
+
+
+def worded(verdict: Verdict, words: str) -> Verdict:
+    """Return a bare verdict with its words."""
+    if not words:
+        return verdict
+    match verdict:
+        case Judged():
+            return Judged(verdict.outcome, words)
+        case Failed() | Unjudged():
+            return replace(verdict, detail=words)
+        case NotAsked():
+            return verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ same patients bear the same names in every run with the same key.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from sys import intern
 from typing import Final
 
 from clinhallu_gate.datasets.dataset import Alias, Dataset, content_digest
@@ -61,7 +62,7 @@ class _Names:
     def cluster(self, instance: Instance) -> str:
         if not instance.phi:
             return instance.cluster
-        return pseudonym(f"{instance.dataset}/cluster/{instance.cluster}", self.key)
+        return intern(pseudonym(f"{instance.dataset}/cluster/{instance.cluster}", self.key))
 
     def group(self, name: str) -> str:
         return self.hidden(name) if name in self.rare else name

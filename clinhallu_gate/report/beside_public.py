@@ -72,7 +72,7 @@ def public_table(results: Results, public: Rates | None, *, unit: Unit, repeats:
     others = [place for place, instance in enumerate(listed) if not instance.phi]
     if not local or (public is None and not others):
         return None
-    figures = Figures(Frame.of(listed), results.verdict, unit=unit, repeats=repeats)
+    figures = Figures(Frame.of(listed), results.bare_verdict, unit=unit, repeats=repeats)
     here = rates_of(_named(listed, local), figures, local)
     there = public or rates_of(_named(listed, others), figures, others)
     both = [metric for metric in RATES if metric in here.rates and metric in there.rates]

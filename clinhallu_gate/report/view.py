@@ -67,7 +67,7 @@ def report_view(
 def _figures(decision: DecisionDocument, results: Results) -> Figures:
     """Return what gives figures beside the gates', of the same unit as theirs."""
     unit = Unit.PATIENT if any(gate.unit is Unit.PATIENT for gate in decision.gates) else Unit.INSTANCE
-    return Figures(Frame.of(results.instances), results.verdict, unit=unit, repeats=decision.repeats)
+    return Figures(Frame.of(results.instances), results.bare_verdict, unit=unit, repeats=decision.repeats)
 
 
 def _against(decision: DecisionDocument) -> str:
