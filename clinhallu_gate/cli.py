@@ -237,7 +237,13 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_purge(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", type=Path, nargs="*", metavar="RUN", help="run folders; they stay, RUN.private goes")
+    parser.add_argument(
+        "paths",
+        type=Path,
+        nargs="*",
+        metavar="RUN|DRAFTS",
+        help="run folders, which stay (RUN.private goes), or folders of drafts as MANIFEST.gold, which go whole",
+    )
     parser.add_argument("--private-cache", type=Path, metavar="DIR", help="a cache of patients' images, emptied")
     parser.add_argument("--yes", action="store_true", help="remove it; else it is only said what would be removed")
     parser.set_defaults(command=_purge)
@@ -362,12 +368,13 @@ def _plan(arguments: argparse.Namespace) -> str:
 
 
 def _purge(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.gold.folder import is_of_drafts, purge_of_drafts  # noqa: PLC0415 - as above
     from clinhallu_gate.pipeline.purging import purge_of_cache, purge_of_run  # noqa: PLC0415 - as above
 
-    found = [purge_of_run(run) for run in arguments.runs]
+    found = [purge_of_drafts(path) if is_of_drafts(path) else purge_of_run(path) for path in arguments.paths]
     found += [purge_of_cache(arguments.private_cache)] if arguments.private_cache is not None else []
     if not found:
-        raise BadInput("purge: nothing named. Name run folders, or --private-cache DIR.")
+        raise BadInput("purge: nothing named. Name run folders, folders of drafts, or --private-cache DIR.")
     for purge in found if arguments.yes else ():
         purge.remove()
     said = [f"{'removed' if arguments.yes else 'would be removed'}: {purge.line}\n  {purge.means}" for purge in found]
