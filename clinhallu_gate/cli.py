@@ -129,16 +129,24 @@ def _add_deidentify(parser: argparse.ArgumentParser) -> None:
 
 def _add_preflight(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "paths", type=Path, nargs="+", metavar="PATH", help="files, folders, DICOMDIRs or manifests with their images"
+        "named",
+        type=_path_or_server,
+        nargs="+",
+        metavar="PATH",
+        help="files, folders, DICOMDIRs, manifests with their images, or dicomweb+http://SERVER#MANIFEST",
     )
     parser.add_argument("--full", action="store_true", help="look within sequences, too")
     parser.add_argument("--ocr", action="store_true", help="look for text in the images, too (needs tesseract)")
     parser.add_argument(
         "--kept",
         type=Path,
-        default=Path("preflight.private"),
         metavar="DIR",
-        help="private folder from which a killed --full or --ocr goes on (default: %(default)s)",
+        help="private folder from which a killed --full or --ocr goes on (default: --private-cache, or "
+        "preflight.private)",
+    )
+    parser.add_argument("--private-cache", type=Path, metavar="DIR", help="keep what a DICOMweb server sends here")
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="HOST", help="ask a DICOMweb server of this host, too"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write JSON to a new file")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -278,6 +286,13 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+def _path_or_server(text: str) -> Path | str:
+    """Read the name of a file or folder, or leave that of a DICOMweb server as it is."""
+    from clinhallu_gate.datasets.dicomweb.spec import PREFIX  # noqa: PLC0415 - of this command alone
+
+    return text if text.startswith(PREFIX) else _path(text)
+
+
 class _Parser(argparse.ArgumentParser):
     """Ends with the gate's own exit status for bad usage."""
 
@@ -312,11 +327,19 @@ def _deidentify(arguments: argparse.Namespace) -> str:
 
 
 def _preflight(arguments: argparse.Namespace) -> str:
-    from clinhallu_gate.deidentification.commands import looked_at  # noqa: PLC0415 - as above
     from clinhallu_gate.deidentification.findings import Depth  # noqa: PLC0415 - as above
+    from clinhallu_gate.pipeline.preflighting import LookOptions, looked_at  # noqa: PLC0415 - as above
 
-    depth = Depth.OCR if arguments.ocr else Depth.FULL if arguments.full else Depth.HEADERS
-    return looked_at(arguments.paths, depth, kept=arguments.kept, out=arguments.out, as_json=arguments.json)
+    options = LookOptions(
+        depth=Depth.OCR if arguments.ocr else Depth.FULL if arguments.full else Depth.HEADERS,
+        kept=arguments.kept,
+        private_cache=arguments.private_cache,
+        allow_hosts=tuple(arguments.allow_host),
+        out=arguments.out,
+        as_json=arguments.json,
+    )
+    paths = [named for named in arguments.named if isinstance(named, Path)]
+    return looked_at(paths, [named for named in arguments.named if isinstance(named, str)], options)
 
 
 def _evidence(arguments: argparse.Namespace) -> str:
