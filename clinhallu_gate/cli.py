@@ -124,6 +124,9 @@ def _add_deidentify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mapping", action="store_true", help="write which UID stands for which into DST.private/uids.csv"
     )
+    parser.add_argument(
+        "--manifest", type=Path, metavar="FILE", help="a manifest of SRC's files, rewritten for the copies in DST"
+    )
     parser.set_defaults(command=_deidentify)
 
 
@@ -323,7 +326,7 @@ def _draft_gold(arguments: argparse.Namespace) -> str:
 def _deidentify(arguments: argparse.Namespace) -> str:
     from clinhallu_gate.deidentification.commands import deidentified  # noqa: PLC0415 - --help needs no pydicom
 
-    return deidentified(arguments.source, arguments.folder, mapping=arguments.mapping)
+    return deidentified(arguments.source, arguments.folder, mapping=arguments.mapping, manifest=arguments.manifest)
 
 
 def _preflight(arguments: argparse.Namespace) -> str:

@@ -49,15 +49,16 @@ def clean(elements: Elements, key: bytes) -> None:
 
     Raises whatever pydicom raises on broken values.
     """
-    patient = "\\".join(_text(elements, keyword) for keyword in ("IssuerOfPatientID", "PatientID"))
-    known = bool(_text(elements, "PatientID"))
+    patient, issuer = _text(elements, "PatientID"), _text(elements, "IssuerOfPatientID")
     _Cleaner(key).clean(elements)
-    if known:
-        elements.PatientID = pseudonym(f"patient/{patient}", key)
-    else:
-        elements.PatientID = ""
+    elements.PatientID = patient_pseudonym(patient, key, issuer=issuer) if patient else ""
     elements.PatientName = ""
     _mark(elements)
+
+
+def patient_pseudonym(patient: str, key: bytes, *, issuer: str = "") -> str:
+    """Return what stands for a ``PatientID``, or for a patient of a manifest, under the site's key."""
+    return pseudonym(f"patient/{issuer}\\{patient}", key)
 
 
 def _mark(elements: Elements) -> None:

@@ -105,10 +105,11 @@ def _images(path: Path, row: RawRow) -> list[object]:
             f"clinhallu-gate preflight 'dicomweb+http://HOST:PORT/PATH#{path}'."
         )
     names = images if isinstance(images, list) else [] if images is None else [images]
-    return [_name(image) if isinstance(image, Mapping) else image for image in names]
+    return [named_image(image) if isinstance(image, Mapping) else image for image in names]
 
 
-def _name(image: Mapping[str, object]) -> object:
+def named_image(image: Mapping[str, object]) -> object:
+    """Return the file of an image that a table holds as an object; None if it holds the bytes themselves."""
     return None if image.get("bytes") is not None else image.get("path")
 
 
