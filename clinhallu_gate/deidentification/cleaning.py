@@ -16,6 +16,7 @@ from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.sr.codedict import codes
 from pydicom.tag import BaseTag
 
+from clinhallu_gate.datasets.dicom.identifiers import tells_nobody
 from clinhallu_gate.deidentification.headers import Element, is_sequence, kind_of, raw
 from clinhallu_gate.deidentification.pixels import GROUP
 from clinhallu_gate.deidentification.profile import EDITION, Rule, profile
@@ -51,7 +52,8 @@ def clean(elements: Elements, key: bytes) -> None:
     """
     patient, issuer = _text(elements, "PatientID"), _text(elements, "IssuerOfPatientID")
     _Cleaner(key).clean(elements)
-    elements.PatientID = patient_pseudonym(patient, key, issuer=issuer) if patient else ""
+    # A word in the place of an id that was taken out is nobody's: hashed, it would make one patient of many.
+    elements.PatientID = "" if tells_nobody(patient) else patient_pseudonym(patient, key, issuer=issuer)
     elements.PatientName = ""
     _mark(elements)
 

@@ -339,3 +339,17 @@ def test_staff_and_places_of_headers_are_searched_too(
         f"  {manifest}:1: question: holds a name that a header holds\n"
         f"  {manifest}:2: question: holds a number, an address, a place or a UID of a header\n"
     )
+
+
+def test_studies_of_nobody_stay_apart(source: Path, studies: tuple[PhantomStudy, ...]) -> None:
+    """A word in the place of an id that was taken out names no patient in the copies either: each study is one."""
+    for path in source.rglob("*.dcm"):
+        elements = dcmread(path)
+        elements.PatientID = "ANONYMOUS"
+        elements.save_as(path)
+    rows = [{name: value for name, value in row.items() if name != "patient_id"} for row in named(studies)]
+    manifest = write(source / "ward.jsonl", rows)
+    copied(source, manifest)
+    copies = loaded(source.parent / "out" / "manifest.jsonl")
+    assert partition(copies) == partition(loaded(manifest))
+    assert len(partition(copies)) == len(studies)
