@@ -43,8 +43,9 @@ def _again(context: RunContext) -> Step:
     command = one_line(context.resumed or context.command, limit=_COMMAND)
     if context.found:
         return Step(
-            text="The same run would find the same. See what is named, and rename or mend what brings it in (a group, "
-            "a file, a test that shows texts; rows whose ids are found by chance). Then go on from finished calls:",
+            text="The same run would find the same. See what is named (hits.csv in the private folder has the words), "
+            "and rename or mend what brings it in: a group, a file, a test that shows texts. A number that is found by "
+            "chance can be accepted (--accepted-values). Then go on from finished calls:",
             command=command,
         )
     how = "Run it again in its own folder" if context.resumed else "Run the same command again"
