@@ -21,6 +21,7 @@ _FEW: Final = 32
 #: Places of a value that are kept of each file, and the letters that are shown before and after it.
 _PLACES: Final = 3
 _AROUND: Final = 40
+_UNSHOWN: Final = "\N{REPLACEMENT CHARACTER}"
 #: ASCII letters in lower case and digits; a blank for all else.
 _TABLE: Final = bytes(
     ord(chr(code).lower()) if chr(code).isalnum() and code < 128 else 32  # noqa: PLR2004 - ASCII
@@ -35,14 +36,14 @@ class _Value(NamedTuple):
 
 @dataclass(slots=True)
 class _Seen:
-    """How often a value stands somewhere, and the first places."""
+    """How often a value stands somewhere, and the first places, those first that people can read."""
 
     times: int = 0
     places: list[str] = field(default_factory=list)
 
     def add(self, times: int, places: Iterable[str]) -> None:
         self.times += times
-        self.places = list(dict.fromkeys((*self.places, *places)))[:_PLACES]
+        self.places = sorted(dict.fromkeys((*self.places, *places)), key=_is_binary)[:_PLACES]
 
 
 class Search:
@@ -119,10 +120,14 @@ class Search:
         return self._words.intersection(words(piece))
 
 
+def _is_binary(place: str) -> bool:
+    return _UNSHOWN in place
+
+
 def _around(text: str, span: Span) -> str:
     """Return what stands somewhere with the words around it, on one line and without what steers a terminal."""
     near = text[max(0, span.start - _AROUND) : span.end + _AROUND]
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(near.split()))
+    return "".join(char if char.isprintable() else _UNSHOWN for char in " ".join(near.split()))
 
 
 def _places(piece: str, known: Collection[str]) -> Iterable[tuple[str, Sequence[int]]]:

@@ -287,12 +287,17 @@ class Chance:
     data: Path
 
 
+def numbered(data: Path, number: str) -> Path:
+    """Give the first patient of some data another number."""
+    data.write_text(data.read_text().replace(f'"patient_id": "{RECORD}"', f'"patient_id": "{number}"'))
+    return data
+
+
 @pytest.fixture(scope="module")
 def chance(ward: Ward) -> Chance:
     """The seventy thousandth export of the day, and a patient's number."""
     number = "70707"
-    data = rewritten(ward, f"export-{number}.jsonl")
-    data.write_text(data.read_text().replace(f'"patient_id": "{RECORD}"', f'"patient_id": "{number}"'))
+    data = numbered(rewritten(ward, f"export-{number}.jsonl"), number)
     return Chance(number, ward.gate(*GATES, "-n", "0", data=data), data)
 
 
@@ -341,13 +346,22 @@ def test_a_number_that_is_hit_by_chance_is_listed_for_the_site(chance: Chance) -
 def test_a_number_that_is_accepted_ends_nothing(
     ward: Ward, chance: Chance, policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The gates decide; documents say that one was accepted by one person, and the private folder who and why.
+    """In the run's own folder, from its replies, the gates decide; the run is packed, and the others are searched.
 
-    The run is packed as it is, and the others are searched as before.
+    Documents say that one was accepted by one person, and the private folder who and why.
     """
     who, why = "Ingeborg Vestergaard", "the number of an export"
     file = filled(chance.seen, tmp_path / "accepted.csv", by=who, reason=why)
-    seen = ward.gate(*GATES, "-n", "0", "--accepted-values", str(file), data=chance.data, policy=policy)
+    again = tmp_path / "again"
+    shutil.copytree(chance.seen.outcome.folder, again)
+    shutil.copytree(private_folder(chance.seen.outcome.folder), private_folder(again))
+    again.chmod(0o700)
+    words = (*GATES, "-n", "0", "--run-dir", str(again), "--accepted-values", str(file))
+    seen = ward.gate(*words, data=chance.data, policy=policy)
+    assert seen.outcome.folder == again
+    calls = seen.outcome.manifest["calls"]
+    assert calls["from_store"] > 0
+    assert calls["made"] == 0  # what failed for good is asked again, and fails again
     assert seen.outcome.status == 1
     assert seen.outcome.decision["decision"] == "FAIL"
     found = seen.outcome.manifest["known_values"]
@@ -380,6 +394,32 @@ def test_evidence_takes_what_is_accepted_of_its_own(
     file.chmod(0o600)
     assert main(["evidence", run, "--out", str(archive), "--accepted-values", str(file)]) == 0
     assert main(["verify", str(archive)]) == 0
+
+
+def test_a_number_that_the_decision_holds_is_no_patient(ward: Ward, policy: Path) -> None:
+    """A threshold of the policy stands in decision.json: an id that equals it is not searched, and that is said."""
+    policy.write_text(policy.read_text().replace("max_events: 3", "max_events: 20488"))
+    data = numbered(rewritten(ward, "decided.jsonl"), "20488")
+    seen = ward.gate(*GATES, "-n", "0", data=data, policy=policy)
+    assert "20488" in (seen.outcome.folder / "decision.json").read_text()
+    assert seen.outcome.status == 1
+    found = seen.outcome.manifest["known_values"]
+    assert (found["values"], found["common"], found["hits"]) == (29, 1, [])
+    assert main(["evidence", str(seen.outcome.folder)]) == 0
+
+
+def test_a_hit_where_nothing_was_evaluated_is_listed_and_purged(
+    ward: Ward, chance: Chance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tests were collected alone, and their names bear the number: there is no run, and a list for the site."""
+    seen = ward.gate("suites/test_visual_recognition.py", "--collect-only", data=chance.data)
+    assert seen.outcome.status == 11, seen.outcome.out + seen.outcome.err
+    assert not seen.outcome.folder.exists()
+    assert {row["file"] for row in hits_of(seen)} >= {"the terminal"}
+    assert shown_values(seen) == []
+    assert main(["purge", str(seen.outcome.folder), "--yes"]) == 0
+    assert "hits.csv" in capsys.readouterr().out
+    assert not hits_file(seen).exists()
 
 
 def test_a_run_that_was_withheld_is_not_packed_whatever_is_accepted(

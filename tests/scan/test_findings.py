@@ -3,9 +3,12 @@
 import base64
 import csv
 import gzip
+import io
 import stat
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from clinhallu_gate.datasets.dataset import Identifier
@@ -49,6 +52,15 @@ def test_what_several_readings_show_is_counted_once() -> None:
     packed = base64.b64encode(b"is it 55201370, or who?").decode()
     assert [one.times for one in found(f"55201370 {packed}")] == [2]
     assert found(gzip.compress(b"of 55201370."))[0].places == ("of 55201370.",)
+
+
+def test_what_people_can_read_is_shown_first() -> None:
+    """Of a table the cell, and then the bytes in which it is kept."""
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"a": ["it is 55201370"]}), buffer, compression="none")
+    (one,) = found(buffer.getvalue())
+    assert one.places[0] == "it is 55201370"
+    assert one.times > 1
 
 
 def test_what_was_found_is_named_as_it_is_known() -> None:
