@@ -71,7 +71,7 @@ def _numbers(value: object) -> Iterator[str]:
         for each in value:
             yield from _numbers(each)
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield str(int(value) if value == value // 1 else value)  # of 20488.0 sentences say 20488
+        yield str(int(value) if value == value // 1 else value)  # of 3.0 sentences say 3
 
 
 def _facts(document: Mapping[str, Any]) -> Iterator[str]:
