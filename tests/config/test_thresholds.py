@@ -82,7 +82,7 @@ def test_the_policy_for_local_patients_is_about_patients() -> None:
             "",
             (
                 "icu.yaml: is not a thresholds file: no keys. "
-                "Valid: schema_version, alpha, target, max_unjudged, early_stop, unit, judge, gates."
+                "Valid: schema_version, alpha, target, max_unjudged, max_without_gold, early_stop, unit, judge, gates."
             ),
         ),
         (HEAD + ACCURACY + "    min: '0.7'\n", "icu.yaml:4: gates[0].min: '0.7' is not a number."),

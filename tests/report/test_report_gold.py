@@ -10,7 +10,7 @@ from clinhallu_gate.gate.result import GateResult
 from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.records import GoldTrace
 from clinhallu_gate.report.compare import compare
-from clinhallu_gate.report.gold import UNSIGNED, GoldCounts, ungated, unsigned_note
+from clinhallu_gate.report.gold import UNSIGNED, GoldCounts, unsigned_note, without_gold
 from clinhallu_gate.report.html import render_html
 from clinhallu_gate.report.model_card import model_card
 from clinhallu_gate.report.summary import summary_markdown
@@ -97,13 +97,13 @@ def test_what_lacks_gold_is_counted(metric: Metric, arm: Arm, lacks: str, said: 
     whole = an_instance().gold
     part = GoldTrace(**{stage.value: None if stage == lacks else whole.text(stage) for stage in Stage})
     instances = [an_instance(id="1"), an_instance(id="2", gold=part), an_instance(id="3")]
-    (line,) = ungated(instances, [a_gate(metric, arm, Decision.NOT_APPLICABLE)] * 2, ARMS)
+    (line,) = without_gold(instances, [a_gate(metric, arm, Decision.NOT_APPLICABLE)] * 2, ARMS)
     assert line.startswith(f"not gated, {said}")
     assert line.endswith(f"for {lacks.replace('_', ' ')}")
-    assert ungated(instances, [a_gate(metric, arm, Decision.PASS)], ARMS) == ()
+    assert without_gold(instances, [a_gate(metric, arm, Decision.PASS)], ARMS) == ()
 
 
 def test_a_gate_without_a_baseline_is_no_want_of_gold() -> None:
     """Where all gold is there, it is said nothing of it."""
     gate = a_gate(Metric.ANSWER_ACCURACY, Arm.BASELINE, Decision.NOT_APPLICABLE)
-    assert ungated([an_instance()], [gate], ARMS) == ()
+    assert without_gold([an_instance()], [gate], ARMS) == ()
