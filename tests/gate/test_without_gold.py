@@ -185,6 +185,27 @@ def test_a_watch_waits_longer_for_what_it_cannot_judge(
         assert found[0].n == found[1].n > found[2].n
 
 
+def test_a_fail_that_came_first_is_not_left_out(gate_spec: Make, plant: Make, visit: Make, in_order: Make) -> None:
+    """Bad instances that just suffice for a FAIL, then good ones without end: leaving out one leaves the gate open.
+
+    Without it no FAIL would come, and the PASS that comes later would; if it was good, that PASS is the decision.
+    """
+    spec = gate_spec(max=0.3, max_without_gold=0.02)
+
+    def found(signs: str) -> GateResult:
+        going = visit(in_order(lambda planted: plant({VISUAL: planted}), signs))
+        result: GateResult = going.decided(going.watch(spec))
+        return result
+
+    enough = next(k for k in range(1, 50) if found("x" * k + "." * (400 - k)).decision is Decision.FAIL)
+    begin, end = "x" * (enough - 1), "." * (400 - enough)
+    assert [found(begin + sign + end).decision for sign in "x.g"] == [
+        Decision.FAIL,
+        Decision.PASS,
+        Decision.INCONCLUSIVE,
+    ]
+
+
 # --- nothing that is left out mends a decision ------------------------------------------------------------------------
 
 KINDS = ("rate", "patients", "strata", "recovery", "drop", "drop of a rate", "events", "list", "limit", "labels")
