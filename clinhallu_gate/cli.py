@@ -124,21 +124,32 @@ def _add_deidentify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mapping", action="store_true", help="write which UID stands for which into DST.private/uids.csv"
     )
+    parser.add_argument(
+        "--manifest", type=Path, metavar="FILE", help="a manifest of SRC's files, rewritten for the copies in DST"
+    )
     parser.set_defaults(command=_deidentify)
 
 
 def _add_preflight(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "paths", type=Path, nargs="+", metavar="PATH", help="files, folders, DICOMDIRs or manifests with their images"
+        "named",
+        type=_path_or_server,
+        nargs="+",
+        metavar="PATH",
+        help="files, folders, DICOMDIRs, manifests with their images, or dicomweb+http://SERVER#MANIFEST",
     )
     parser.add_argument("--full", action="store_true", help="look within sequences, too")
     parser.add_argument("--ocr", action="store_true", help="look for text in the images, too (needs tesseract)")
     parser.add_argument(
         "--kept",
         type=Path,
-        default=Path("preflight.private"),
         metavar="DIR",
-        help="private folder from which a killed --full or --ocr goes on (default: %(default)s)",
+        help="private folder from which a killed --full or --ocr goes on (default: --private-cache, or "
+        "preflight.private)",
+    )
+    parser.add_argument("--private-cache", type=Path, metavar="DIR", help="keep what a DICOMweb server sends here")
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="HOST", help="ask a DICOMweb server of this host, too"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write JSON to a new file")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -237,7 +248,13 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_purge(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", type=Path, nargs="*", metavar="RUN", help="run folders; they stay, RUN.private goes")
+    parser.add_argument(
+        "paths",
+        type=Path,
+        nargs="*",
+        metavar="RUN|DRAFTS",
+        help="run folders, which stay (RUN.private goes), or folders of drafts as MANIFEST.gold, which go whole",
+    )
     parser.add_argument("--private-cache", type=Path, metavar="DIR", help="a cache of patients' images, emptied")
     parser.add_argument("--yes", action="store_true", help="remove it; else it is only said what would be removed")
     parser.set_defaults(command=_purge)
@@ -272,6 +289,13 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+def _path_or_server(text: str) -> Path | str:
+    """Read the name of a file or folder, or leave that of a DICOMweb server as it is."""
+    from clinhallu_gate.datasets.dicomweb.spec import PREFIX  # noqa: PLC0415 - of this command alone
+
+    return text if text.startswith(PREFIX) else _path(text)
+
+
 class _Parser(argparse.ArgumentParser):
     """Ends with the gate's own exit status for bad usage."""
 
@@ -302,15 +326,23 @@ def _draft_gold(arguments: argparse.Namespace) -> str:
 def _deidentify(arguments: argparse.Namespace) -> str:
     from clinhallu_gate.deidentification.commands import deidentified  # noqa: PLC0415 - --help needs no pydicom
 
-    return deidentified(arguments.source, arguments.folder, mapping=arguments.mapping)
+    return deidentified(arguments.source, arguments.folder, mapping=arguments.mapping, manifest=arguments.manifest)
 
 
 def _preflight(arguments: argparse.Namespace) -> str:
-    from clinhallu_gate.deidentification.commands import looked_at  # noqa: PLC0415 - as above
     from clinhallu_gate.deidentification.findings import Depth  # noqa: PLC0415 - as above
+    from clinhallu_gate.pipeline.preflighting import LookOptions, looked_at  # noqa: PLC0415 - as above
 
-    depth = Depth.OCR if arguments.ocr else Depth.FULL if arguments.full else Depth.HEADERS
-    return looked_at(arguments.paths, depth, kept=arguments.kept, out=arguments.out, as_json=arguments.json)
+    options = LookOptions(
+        depth=Depth.OCR if arguments.ocr else Depth.FULL if arguments.full else Depth.HEADERS,
+        kept=arguments.kept,
+        private_cache=arguments.private_cache,
+        allow_hosts=tuple(arguments.allow_host),
+        out=arguments.out,
+        as_json=arguments.json,
+    )
+    paths = [named for named in arguments.named if isinstance(named, Path)]
+    return looked_at(paths, [named for named in arguments.named if isinstance(named, str)], options)
 
 
 def _evidence(arguments: argparse.Namespace) -> str:
@@ -362,12 +394,13 @@ def _plan(arguments: argparse.Namespace) -> str:
 
 
 def _purge(arguments: argparse.Namespace) -> str:
+    from clinhallu_gate.gold.folder import is_of_drafts, purge_of_drafts  # noqa: PLC0415 - as above
     from clinhallu_gate.pipeline.purging import purge_of_cache, purge_of_run  # noqa: PLC0415 - as above
 
-    found = [purge_of_run(run) for run in arguments.runs]
+    found = [purge_of_drafts(path) if is_of_drafts(path) else purge_of_run(path) for path in arguments.paths]
     found += [purge_of_cache(arguments.private_cache)] if arguments.private_cache is not None else []
     if not found:
-        raise BadInput("purge: nothing named. Name run folders, or --private-cache DIR.")
+        raise BadInput("purge: nothing named. Name run folders, folders of drafts, or --private-cache DIR.")
     for purge in found if arguments.yes else ():
         purge.remove()
     said = [f"{'removed' if arguments.yes else 'would be removed'}: {purge.line}\n  {purge.means}" for purge in found]

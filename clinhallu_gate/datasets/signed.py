@@ -183,6 +183,13 @@ class GoldBeside:
         return Laid(filled, GoldSource.UNSIGNED, content, doubt or NOBODY)
 
 
+def settles(signed: SignedRow | None, draft: DraftedRow) -> bool:
+    """Whether a draft was decided on: its row was signed as it was drafted for, or this very draft was rejected."""
+    if signed is None or signed.decision == "rejected":
+        return _is_rejected(draft, signed)
+    return signed.whole and signed.content_sha256 == draft.content_sha256
+
+
 def filled_up(own: GoldTrace, other: GoldTrace) -> GoldTrace:
     """Return a trace with the stages that ``own`` lacks taken from ``other``."""
     return GoldTrace(**{stage.value: own.text(stage) or other.text(stage) for stage in Stage})

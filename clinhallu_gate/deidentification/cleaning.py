@@ -16,6 +16,7 @@ from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.sr.codedict import codes
 from pydicom.tag import BaseTag
 
+from clinhallu_gate.datasets.dicom.identifiers import tells_nobody
 from clinhallu_gate.deidentification.headers import Element, is_sequence, kind_of, raw
 from clinhallu_gate.deidentification.pixels import GROUP
 from clinhallu_gate.deidentification.profile import EDITION, Rule, profile
@@ -49,15 +50,17 @@ def clean(elements: Elements, key: bytes) -> None:
 
     Raises whatever pydicom raises on broken values.
     """
-    patient = "\\".join(_text(elements, keyword) for keyword in ("IssuerOfPatientID", "PatientID"))
-    known = bool(_text(elements, "PatientID"))
+    patient, issuer = _text(elements, "PatientID"), _text(elements, "IssuerOfPatientID")
     _Cleaner(key).clean(elements)
-    if known:
-        elements.PatientID = pseudonym(f"patient/{patient}", key)
-    else:
-        elements.PatientID = ""
+    # A word in the place of an id that was taken out is nobody's: hashed, it would make one patient of many.
+    elements.PatientID = "" if tells_nobody(patient) else patient_pseudonym(patient, key, issuer=issuer)
     elements.PatientName = ""
     _mark(elements)
+
+
+def patient_pseudonym(patient: str, key: bytes, *, issuer: str = "") -> str:
+    """Return what stands for a ``PatientID``, or for a patient of a manifest, under the site's key."""
+    return pseudonym(f"patient/{issuer}\\{patient}", key)
 
 
 def _mark(elements: Elements) -> None:

@@ -1,76 +1,58 @@
-"""``clinhallu-gate preflight`` and ``clinhallu-gate deidentify``."""
+"""``clinhallu-gate deidentify``, and how commands that deal with many files tell how far they are."""
 
-import json
-import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from clinhallu_gate.deidentification.deidentify import deidentify
-from clinhallu_gate.deidentification.findings import Depth
-from clinhallu_gate.deidentification.places import files_of, passed_over
-from clinhallu_gate.deidentification.preflight import preflight
-from clinhallu_gate.deidentification.wording import full_lines
+from clinhallu_gate.deidentification.manifests import read_rows, rewrite
 from clinhallu_gate.deidentification.wording_copies import copies_lines, copies_sentence
-from clinhallu_gate.errors import BadInput, Incomplete
-from clinhallu_gate.private import write_whole
+from clinhallu_gate.deidentification.wording_manifests import left_out_sentence, manifest_lines
+from clinhallu_gate.errors import Incomplete
 from clinhallu_gate.pseudonym import site_key
 
 #: How often the number of files is told.
 _EVERY: Final = 20
 
 
-def looked_at(paths: Sequence[Path], depth: Depth, *, kept: Path, out: Path | None, as_json: bool) -> str:
-    """Look at everything that ``paths`` lead to, and return what was found as text or JSON.
+def deidentified(source: Path, folder: Path, *, mapping: bool, manifest: Path | None = None) -> str:
+    """Write copies, with a manifest for them if there is one of the originals, and return what was done.
 
     Raises:
-        BadInput: A path leads nowhere, a manifest's rows cannot be used, ``out`` or ``kept`` cannot be written, or
-            tesseract lacks.
+        BadInput: As ``deidentify`` and ``read_rows``, or there is no site key and none can be made.
+        Incomplete: A file was broken, a row was left out, or there was no image at all.
     """
-    if out is not None and os.path.lexists(out):
-        raise BadInput(f"--out: {out}: is there already. Valid: a new file.")
-    with _counting("looked at") as tell:
-        files = list(dict.fromkeys(file for path in paths for file in files_of(path)))
-        others = dict.fromkeys(other for path in paths for other in passed_over(path))
-        found = preflight(files, depth=depth, kept=kept, passed_over=others, tell=tell)
-    document = json.dumps(found.as_dict(), indent=2)
-    if out is not None:
-        try:
-            write_whole(out, f"{document}\n".encode())
-        except OSError as error:
-            raise BadInput(f"--out: {out}: cannot be written: {error.strerror}.") from None
-    return document if as_json else "\n".join(full_lines(found))
-
-
-def deidentified(source: Path, folder: Path, *, mapping: bool) -> str:
-    """Write copies and return what was done.
-
-    Raises:
-        BadInput: As ``deidentify``, or there is no site key and none can be made.
-        Incomplete: A file was broken, or there was no image at all.
-    """
-    with _counting("copied or refused") as tell:
-        done = deidentify(source, folder, key=site_key(create=True), mapping=mapping, tell=tell)
-    said = "\n".join(copies_lines(done))
+    rows = None if manifest is None else read_rows(manifest)
+    key = site_key(create=True)
+    with counting("copied or refused") as tell:
+        done = deidentify(source, folder, key=key, mapping=mapping, tell=tell)
+    rewritten = None if rows is None else rewrite(rows, done, key)
+    said = "\n".join([*copies_lines(done), *([] if rewritten is None else ["", *manifest_lines(rewritten)])])
     if not done.whole:
         raise Incomplete(copies_sentence(done), said)
+    if rewritten is not None and rewritten.left_out:
+        raise Incomplete(left_out_sentence(rewritten), said)
     return said
 
 
 @contextmanager
-def _counting(what: str) -> Iterator[Callable[[int], None]]:
+def counting(what: str) -> Iterator[Callable[[int], None]]:
     """Tell on a terminal how many files were dealt with; in a log nothing."""
-    shown = sys.stderr.isatty()
 
     def tell(number: int) -> None:
-        if shown and number % _EVERY == 0:
-            sys.stderr.write(f"\r{number:,} files {what}\x1b[K")
-            sys.stderr.flush()
+        if number % _EVERY == 0:
+            say_how_far(f"{number:,} files {what}")
 
     try:
         yield tell
     finally:
-        if shown:
-            sys.stderr.write("\r\x1b[K")
+        say_how_far("")
+
+
+def say_how_far(text: str) -> None:
+    """Write a line over the last one so written, on a terminal; in a log nothing."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{text}\x1b[K")
+        sys.stderr.flush()

@@ -42,6 +42,12 @@ class Deidentified:
     """Files in whose pixels one stays."""
     check: Preflight
     """The whole profile, held against the copies."""
+    copied: Mapping[Path, Path] = field(default_factory=dict, repr=False)
+    """Where the copy of each file lies in the folder; of the same instance twice it is the same."""
+    known: frozenset[bytes] = field(default=frozenset(), repr=False)
+    """Names, numbers, addresses and UIDs of all headers that were seen, in lower case, that no text holds by chance."""
+    people: frozenset[bytes] = field(default=frozenset(), repr=False)
+    """Whole names in these headers, of patients and of staff, in lower case."""
 
     @property
     def whole(self) -> bool:
@@ -53,7 +59,11 @@ class Deidentified:
 class _Done:
     names: dict[Path, Path] = field(default_factory=dict)
     """What was written, to what it was made of."""
+    twins: dict[Path, Path] = field(default_factory=dict)
+    """Other files of which it would be the copy, to it."""
     known: set[bytes] = field(default_factory=set)
+    distinct: set[bytes] = field(default_factory=set)
+    people: set[bytes] = field(default_factory=set)
     uids: set[tuple[str, str, str]] = field(default_factory=set)
     emptied: Counter[str] = field(default_factory=Counter)
     overlays: int = 0
@@ -64,6 +74,8 @@ class _Done:
     def add(self, path: Path, copy: Copy) -> None:
         self.names[copy.name] = path
         self.known.update(copy.known.everywhere)
+        self.distinct.update(copy.known.distinct)
+        self.people.update(copy.known.people)
         for level, old, new in zip(_LEVELS, copy.old_uids, (*copy.name.parts[:2], copy.name.stem), strict=True):
             self.uids.add((level, old, new))
         self.emptied.update(copy.emptied)
@@ -112,6 +124,12 @@ def deidentify(
         overlays=done.overlays,
         overlays_in_pixels=done.in_pixels,
         check=check,
+        copied={
+            **{path: name for name, path in done.names.items()},
+            **{path: name for path, name in done.twins.items() if name in done.names},
+        },
+        known=frozenset(done.distinct),
+        people=frozenset(done.people),
     )
 
 
@@ -152,7 +170,7 @@ def _take(path: Path, folder: Path, key: bytes, done: _Done) -> None:
         refuse_link(path)
         copy = copy_of(path, key)
         if copy.name in done.names:
-            _refuse_twin(copy, folder)
+            _refuse_twin(path, copy, folder, done)
         write(copy, folder)
         done.add(path, copy)
     except Refused as error:
@@ -162,8 +180,9 @@ def _take(path: Path, folder: Path, key: bytes, done: _Done) -> None:
         (done.refused if is_other else done.broken).append(Unread(str(path), str(error)))
 
 
-def _refuse_twin(copy: Copy, folder: Path) -> NoReturn:
+def _refuse_twin(path: Path, copy: Copy, folder: Path, done: _Done) -> NoReturn:
     if (folder / copy.name).read_bytes() == copy.data:
+        done.twins[path] = copy.name
         raise Refused("is the same instance as another file, and the same")
     raise NotDrawable("is the same instance as another file, and differs from it")
 

@@ -48,6 +48,13 @@ class Known:
 
     everywhere: frozenset[bytes]
     """Those of them that nothing of anybody's may hold."""
+    people: frozenset[bytes]
+    """Whole names, of patients and of staff."""
+
+    @property
+    def distinct(self) -> frozenset[bytes]:
+        """Those of ``whole`` that no text holds by chance: long, and no bare word."""
+        return frozenset(filter(_is_distinct, self.whole))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,7 @@ def known_values(elements: Elements) -> Known:
     parts: set[bytes] = set()
     whole: set[bytes] = set()
     everywhere: set[bytes] = set()
+    people: set[bytes] = set()
     for leaf in _leaves(elements):
         rule = profile().rule(leaf.tag)
         values = [value.strip(b" \0^=") for value in leaf.value.split(b"\\")]
@@ -76,13 +84,18 @@ def known_values(elements: Elements) -> Known:
         elif leaf.kind == "PN":
             parts |= {part for value in told for part in _PARTS.split(value) if len(part) >= _NAME_PART}
             whole |= told
+            people |= told
         elif rule is not None and leaf.kind == "DA":
             parts |= told
         elif rule is not None and name_of(leaf.tag) in (*NAMING, *_ALSO):
             whole |= told
         if name_of(leaf.tag) in _PATIENTS:
-            everywhere |= {value for value in told if len(value) >= _EVERYWHERE and _NO_BARE_WORD.search(value)}
-    return Known(frozenset(parts), frozenset(whole), frozenset(everywhere))
+            everywhere |= set(filter(_is_distinct, told))
+    return Known(frozenset(parts), frozenset(whole), frozenset(everywhere), frozenset(people))
+
+
+def _is_distinct(value: bytes) -> bool:
+    return len(value) >= _EVERYWHERE and _NO_BARE_WORD.search(value) is not None
 
 
 def values_of(elements: Elements) -> Iterator[bytes]:

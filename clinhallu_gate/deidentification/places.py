@@ -1,10 +1,8 @@
 """The files that a path leads to: itself, those of a folder, those that a DICOMDIR lists, or a manifest's images."""
 
 import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
 
 from clinhallu_gate.datasets.dicom.files import files_of as dicom_files
 from clinhallu_gate.datasets.entries import DICOMDIR, Kind, Unusable, kind_of
@@ -14,13 +12,6 @@ from clinhallu_gate.datasets.problems import BadRows, Problem, told
 from clinhallu_gate.datasets.reading import RawRow
 from clinhallu_gate.deidentification.findings import Unread
 from clinhallu_gate.errors import BadInput
-
-#: As a path writes it, which makes one slash of two.
-_SERVER: Final = re.compile(r"dicomweb\+https?:/")
-_FETCHED: Final = (
-    "A run looks at what it fetches; what was fetched is looked at with: "
-    "clinhallu-gate preflight PRIVATE_CACHE/dicomweb (of --private-cache)."
-)
 
 
 def files_of(path: Path) -> Iterator[Path]:
@@ -32,14 +23,12 @@ def files_of(path: Path) -> Iterator[Path]:
     """
     if path.is_dir():
         yield from (file for file in within(path) if not why_passed_over(file))
-    elif _SERVER.match(str(path)) and not path.exists():
-        raise BadInput(f"{path}: is a DICOMweb server, and preflight takes files and folders. {_FETCHED}")
     elif not path.is_file():
         raise BadInput(f"{path}: {'is no file' if path.exists() else 'does not exist'}. Valid: a file or folder.")
     elif path.name.upper() == DICOMDIR:
         yield from listed(path)
     elif path.suffix in READERS:
-        yield from _of_manifest(path)
+        yield from named_by(path, path.parent.resolve(), READERS[path.suffix](path))
     else:
         yield path
 
@@ -78,37 +67,49 @@ def listed(path: Path) -> tuple[Path, ...]:
     return _dicom(path, path.parent.resolve(), path)
 
 
-def _of_manifest(path: Path) -> Iterator[Path]:
-    """Yield what the rows name, as a run would read it: of folders the DICOM files alone."""
-    root, seen = path.parent.resolve(), set[str]()
+def named_by(manifest: Path, root: Path, rows: Iterable[RawRow]) -> Iterator[Path]:
+    """Yield what the rows of a manifest name, as a run would read it: of folders the DICOM files alone.
+
+    Args:
+        manifest: Where the rows stand.
+        root: Folder that the names are relative to.
+        rows: As they were read, or with what was fetched for them.
+
+    Raises:
+        BadInput: There is no row, or one names what is not there; ``BadRows`` for rows that cannot be used.
+    """
+    seen = set[str]()
     problems: list[Problem] = []
-    rows = 0
-    for row in READERS[path.suffix](path):
-        rows += 1
-        names = _images(path, row)
+    total = 0
+    for total, row in enumerate(rows, 1):  # noqa: B007 - counted
+        names = _images(manifest, row)
         if row.trouble or not names:
             why = told(row.trouble, withhold=True) or "names no images"
             problems.append(Problem(row.file, row.number, why))
         for name in names:
             if isinstance(name, str) and name not in seen:
                 seen.add(name)
-                yield from _named(path, root, name)
+                yield from _named(manifest, root, name)
     if problems:
-        raise BadRows(problems, rows=rows)
-    if not rows:
-        raise BadInput(f"{path}: holds no row.")
+        raise BadRows(problems, rows=total)
+    if not total:
+        raise BadInput(f"{manifest}: holds no row.")
 
 
 def _images(path: Path, row: RawRow) -> list[object]:
     """Return what a row names; None stands for an image whose bytes it holds itself. Raises ``BadInput``."""
     images = row.content.get("images")
     if images is None and row.content.get("study_uid") is not None:
-        raise BadInput(f"{path}: names studies of a DICOMweb server, which are not here. {_FETCHED}")
+        raise BadInput(
+            f"{path}: names studies of a DICOMweb server, which are not here. Name the server, too: "
+            f"clinhallu-gate preflight 'dicomweb+http://HOST:PORT/PATH#{path}'."
+        )
     names = images if isinstance(images, list) else [] if images is None else [images]
-    return [_name(image) if isinstance(image, Mapping) else image for image in names]
+    return [named_image(image) if isinstance(image, Mapping) else image for image in names]
 
 
-def _name(image: Mapping[str, object]) -> object:
+def named_image(image: Mapping[str, object]) -> object:
+    """Return the file of an image that a table holds as an object; None if it holds the bytes themselves."""
     return None if image.get("bytes") is not None else image.get("path")
 
 

@@ -10,9 +10,10 @@ from clinhallu_gate.engine.retry import RetryPolicy
 from clinhallu_gate.errors import BadInput, EvaluationFailed
 from clinhallu_gate.events import Listener, ignore
 from clinhallu_gate.gold.drafting import Asking, drafts_of
+from clinhallu_gate.gold.folder import CSV_FILE, FAILURE_FILE, HTML_FILE
 from clinhallu_gate.gold.prompt import Draft, draft_prompt
 from clinhallu_gate.gold.rows import GoldRow, Reading, gold_rows, source_named
-from clinhallu_gate.gold.sheet import CSV_FILE, HTML_FILE, SheetRow, csv_sheet, html_sheet
+from clinhallu_gate.gold.sheet import SheetRow, csv_sheet, html_sheet
 from clinhallu_gate.pipeline.asked import Asked, asked_model
 from clinhallu_gate.pipeline.options import RunOptions
 from clinhallu_gate.pipeline.run import utc_now
@@ -20,7 +21,6 @@ from clinhallu_gate.private import demand_private, take_private, write_whole
 from clinhallu_gate.report.figures import plural
 from clinhallu_gate.vocabulary import GoldSource
 
-FAILURE_FILE: Final = "failure.txt"
 _LISTED: Final = 20
 
 

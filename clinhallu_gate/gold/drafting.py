@@ -13,6 +13,7 @@ from clinhallu_gate.engine.retry import RetryPolicy
 from clinhallu_gate.engine.window import each
 from clinhallu_gate.errors import RequestRefused
 from clinhallu_gate.events import Listener, ignore
+from clinhallu_gate.gold.folder import LOG_FILE, STORE_FILE
 from clinhallu_gate.gold.prompt import Draft, DraftPrompt
 from clinhallu_gate.gold.rows import GoldRow
 from clinhallu_gate.hosting.host import ModelHost
@@ -49,7 +50,7 @@ def drafts_of(rows: Sequence[GoldRow], asking: Asking) -> dict[str, Draft]:
     """
     host = None
     if asking.asked.hosted:
-        asked, log = asking.asked, asking.folder / "server.log"
+        asked, log = asking.asked, asking.folder / LOG_FILE
         host = ModelHost(asked.entry, asked.identity, log_path=log, offline=asked.offline)
     try:
         return asyncio.run(_Drafting(asking, host).run(rows))
@@ -69,7 +70,7 @@ class _Drafting:
     async def run(self, rows: Iterable[GoldRow]) -> dict[str, Draft]:
         asking, host = self.asking, self.host
         endpoints = endpoints_of(asking.asked, host, timeout_s=asking.timeout_s)
-        with SqliteStore(asking.folder / "store.sqlite") as store:
+        with SqliteStore(asking.folder / STORE_FILE) as store:
             engine = Engine(
                 endpoints,
                 store,

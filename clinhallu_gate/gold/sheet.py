@@ -22,8 +22,6 @@ from clinhallu_gate.report.images import CannotBeShown, draw
 from clinhallu_gate.report.visible import one_line, visible
 from clinhallu_gate.vocabulary import Stage
 
-HTML_FILE: Final = "review.html"
-CSV_FILE: Final = "review.csv"
 #: What a reviewer fills in or leaves as it is, and what says for which row and draft it is.
 FILLED: Final = ("id", "decision", *Stage, "note", "reviewer")
 KEYS: Final = ("content_sha256", "report_sha256", "draft_sha256", "drafted_by")

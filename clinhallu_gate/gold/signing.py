@@ -4,7 +4,7 @@ import fcntl
 import math
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,9 +22,8 @@ from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gold.prompt import cleaned
 from clinhallu_gate.gold.reviewed import Reviewed, ReviewedRow, read_reviewed
 from clinhallu_gate.gold.rows import GoldRow, Reading, gold_rows, source_named
-from clinhallu_gate.pipeline.passing import passing_folder
+from clinhallu_gate.pipeline.passing import cache_or_passing
 from clinhallu_gate.pipeline.run import utc_now
-from clinhallu_gate.private import demand_private
 from clinhallu_gate.records import GoldTrace
 from clinhallu_gate.report.figures import plural
 from clinhallu_gate.vocabulary import Stage
@@ -122,19 +121,11 @@ def _demand_same_person(path: Path, read: Reviewed, name: str) -> None:
 @contextmanager
 def _cache(manifest: Path, file: Path, named: Path | None) -> Iterator[Path]:
     """Give a folder for drawn images and fetched studies: one that is named, that of the drafts, or one for now."""
-    if named is not None:
-        demand_private(named)
-        yield named
-        return
-    if draft_folder(manifest).is_dir():
+    if named is None and draft_folder(manifest).is_dir():
         yield draft_folder(manifest)
         return
-    with ExitStack() as stack:
-        try:
-            made = stack.enter_context(passing_folder(file))
-        except OSError as error:
-            raise BadInput(f"{file.parent}: cannot be written: {error.strerror or error}.") from None
-        yield made
+    with cache_or_passing(named, file) as cache:
+        yield cache
 
 
 def _problems(read: Reviewed, rows: Mapping[str, GoldRow]) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """Write a frozen list: which instances a later run shall be about, whatever is added to the data by then."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +10,7 @@ from clinhallu_gate.datasets.frozen_list import FrozenFile, write_frozen
 from clinhallu_gate.datasets.load import freeze_data
 from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.errors import BadInput
-from clinhallu_gate.pipeline.passing import passing_folder
-from clinhallu_gate.private import demand_private
+from clinhallu_gate.pipeline.passing import cache_or_passing
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +58,16 @@ def freeze(
     """
     if out.exists():
         raise BadInput(f"--out: {out} is there already; name another file.")
-    if private_cache is not None:
-        demand_private(private_cache)
-    try:
-        with passing_folder(out) if private_cache is None else nullcontext(private_cache) as images:
-            options = DataOptions(
-                data_root,
-                allow_bad_rows,
-                private_cache=images,
-                allow_unsigned_gold=allow_unsigned_gold,
-                period=period,
-                allow_hosts=allow_hosts,
-            )
-            data = freeze_data(specs, options)
-    except OSError as error:
-        raise BadInput(f"--out: {out.parent} cannot be written: {error.strerror or error}.") from None
+    with cache_or_passing(private_cache, out) as images:
+        options = DataOptions(
+            data_root,
+            allow_bad_rows,
+            private_cache=images,
+            allow_unsigned_gold=allow_unsigned_gold,
+            period=period,
+            allow_hosts=allow_hosts,
+        )
+        data = freeze_data(specs, options)
     since, until = (None, None) if period is None else (period.since, period.until)
     content = FrozenFile(site_key=data.site_key, since=since, until=until, datasets=data.sets)
     write_frozen(out, content)

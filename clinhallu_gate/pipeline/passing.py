@@ -4,12 +4,12 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.pipeline.purging import CACHE
-from clinhallu_gate.private import demand_own, private_folder
+from clinhallu_gate.private import demand_own, demand_private, private_folder
 
 
 @contextmanager
@@ -36,6 +36,24 @@ def passing_folder(file: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def cache_or_passing(named: Path | None, file: Path) -> Iterator[Path]:
+    """Give the private cache that somebody named; if nobody did, ``FILE.private`` for as long as it is needed.
+
+    Raises ``BadInput`` as ``demand_private`` and ``passing_folder`` do, or if the folder cannot be made.
+    """
+    if named is not None:
+        demand_private(named)
+        yield named
+        return
+    with ExitStack() as stack:
+        try:
+            made = stack.enter_context(passing_folder(file))
+        except OSError as error:
+            raise BadInput(f"{file.parent}: cannot be written: {error.strerror or error}.") from None
+        yield made
 
 
 def _held(folder: Path) -> int:

@@ -1,4 +1,4 @@
-"""Remove what is kept of patients: a run's private folder, or a private cache that runs share; no link is followed."""
+"""Remove what is kept of patients: a run's private folder, a cache that runs share, or drafts; no link is followed."""
 
 import os
 import shutil
@@ -74,11 +74,11 @@ def purge_of_run(run: Path) -> Purge:
         BadInput: It has no private folder, or what is called so is a link, another user's or no such folder.
     """
     folder = private_folder(run)
-    _demand_own(folder, f"{run}: has no private folder ({folder})")
+    demand_removable(folder, f"{run}: has no private folder ({folder})")
     entries = tuple(sorted(folder.iterdir()))
     if entries and not any(entry.name in _OF_A_RUN or entry.name.startswith("exchange-") for entry in entries):
         raise BadInput(f"{folder}: holds nothing that a run leaves ({entries[0].name}); remove it by hand.")
-    return _purge(
+    return purge_of(
         folder,
         entries,
         whole=True,
@@ -93,11 +93,11 @@ def purge_of_cache(folder: Path) -> Purge:
     Raises:
         BadInput: It is no such cache, a link or another user's.
     """
-    _demand_own(folder, f"--private-cache: {folder} is not there")
+    demand_removable(folder, f"--private-cache: {folder} is not there")
     entries = tuple(folder / name for name in CACHE if os.path.lexists(folder / name))
     if not {"checked.jsonl", "dicomweb"} & {entry.name for entry in entries}:
         raise BadInput(f"--private-cache: {folder} is no cache of images (it has no checked.jsonl and no dicomweb).")
-    return _purge(
+    return purge_of(
         folder,
         entries,
         whole=False,
@@ -105,8 +105,13 @@ def purge_of_cache(folder: Path) -> Purge:
     )
 
 
-def _demand_own(folder: Path, none: str) -> None:
-    """Raise ``BadInput`` unless ``folder`` is a real folder of this user that nobody else may enter."""
+def demand_removable(folder: Path, none: str) -> None:
+    """Raise ``BadInput`` unless ``folder`` is a real folder of this user that nobody else may enter.
+
+    Args:
+        folder: What is to be removed, or holds it.
+        none: What to say if it is not there.
+    """
     try:
         found = folder.lstat()
     except OSError:
@@ -116,10 +121,11 @@ def _demand_own(folder: Path, none: str) -> None:
     if found.st_uid != os.getuid():
         raise BadInput(f"{folder}: belongs to another user; nothing was removed.")
     if found.st_mode & 0o077:
-        raise BadInput(f"{folder}: others may enter it, so no run made it; nothing was removed.")
+        raise BadInput(f"{folder}: others may enter it, so no run or draft made it; nothing was removed.")
 
 
-def _purge(folder: Path, entries: Iterable[Path], *, whole: bool, means: str) -> Purge:
+def purge_of(folder: Path, entries: Iterable[Path], *, whole: bool, means: str) -> Purge:
+    """Return what the removal of ``entries`` of a folder, or of the whole of it, takes away and means."""
     tops = tuple(entries)
     sizes = [path.lstat().st_size for top in tops for path in (top, *_below(top)) if not _is_folder(path)]
     return Purge(folder, tops, len(sizes), sum(sizes), whole, means)

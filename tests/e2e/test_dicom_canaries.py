@@ -329,20 +329,26 @@ def test_evidence_and_report_show_no_header(whole: Seen, tmp_path: Path, capsys:
 # --- whom a run speaks to ---------------------------------------------------------------------------------------------
 
 
-def test_a_run_from_an_archive_speaks_to_this_machine_alone(
+def test_a_run_from_an_archive_and_a_look_at_it_speak_to_this_machine_alone(
     ward: Ward, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Studies are fetched, drawn in children, gated: every address is loopback, in any process, and no UID is told."""
     run, root, studies = tmp_path / "run", ward.rig.root, [list(study(place)) for place in range(len(PATIENTS))]
     data = write_uids(ward.folder, studies)
+    (looks := tmp_path / "looks").mkdir()
     words = ward.words(*GATES, "-n", "0", "--run-dir", str(run), "--rootdir", str(root), junit=tmp_path / "junit.xml")
     proxy = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://192.0.2.2:3128")
     with orthanc(tmp_path_factory.mktemp("archive")) as archive:
         archive.store(file for files in studies for file in files)
+        look = ("-m", "clinhallu_gate.cli", "preflight", archive.spec(data), "--full")
+        seen = spoken_to(looks, sys.executable, *look, env={**archive.credentials, **proxy})
         replaced = {str(ward.folder / "ward.jsonl"): archive.spec(data)}
         paths = [str(root / word) if word.startswith("suites/") else replaced.get(word, word) for word in words]
         env = {**ward.env, **archive.credentials, "HF_ENDPOINT": "http://192.0.2.1", **proxy}
         spoken = spoken_to(tmp_path, sys.executable, "-m", "pytest", *paths, env=env)
+    assert "preflight (full): " in (looks / "said").read_text()
+    assert {archive.port} <= {one.port for one in seen}
+    assert elsewhere(seen) == []
     assert (run / "decision.json").exists(), (tmp_path / "said").read_text()[-3_000:]
     ports = {URL(server.base_url).port for server in (ward.model, ward.judge)}
     assert {*ports, archive.port} <= {one.port for one in spoken}

@@ -12,6 +12,8 @@ from guard import Listener, Spoken, elsewhere, spoken_to
 from ward import Ward, opened
 from yarl import URL
 
+from clinhallu_gate.cli import main
+
 #: How a listener on every interface of this machine can be reached without naming loopback, on Linux.
 ELSEWHERE = ("http://0.0.0.0:{port}", "http://127.1:{port}/v1", "http://2130706433:{port}", "http://0x7f.1:{port}")
 
@@ -110,6 +112,25 @@ def test_a_row_of_one_patient_is_enough(ward: Ward, listener: Listener) -> None:
     said = one_line(ward.gate("-n", "0", "--limit", "1", data=data, endpoint=f"http://0.0.0.0:{listener.port}").outcome)
     assert "the data are of patients (phi)" in said
     assert listener.accepted == 0
+
+
+@pytest.mark.parametrize("address", ELSEWHERE)
+def test_an_archive_elsewhere_is_sent_no_byte_by_a_look_at_it(
+    listener: Listener, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No UID and no request leave before the host is allowed; allowed by name it is asked."""
+    manifest = tmp_path / "ward.jsonl"
+    row = {"id": "1", "question": "q?", "answer": "no", "question_type": "yes_no", "study_uid": "1.2.777"}
+    manifest.write_text(json.dumps(row))
+    look = ["preflight", f"dicomweb+{address.format(port=listener.port)}#{manifest}"]
+    assert main(look) == 4
+    assert "1.2.777" not in capsys.readouterr().err
+    assert listener.accepted == 0
+    if address.startswith("http://0.0.0.0"):
+        assert main([*look, "--allow-host", "0.0.0.0"]) == 4  # noqa: S104 - its name
+        assert "the server broke off its reply or was silent" in capsys.readouterr().err
+        assert listener.accepted > 0
+    assert list(tmp_path.iterdir()) == [manifest]
 
 
 # --- what a whole run speaks to ---------------------------------------------------------------------------------------

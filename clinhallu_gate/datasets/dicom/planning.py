@@ -72,7 +72,7 @@ class Reader:
                 found.append(name)
                 continue
             try:
-                ordered = self._ordered(name, row.series)
+                ordered = self.ordered(name, row.series)
                 headers += ordered
                 found.append(shots_of(ordered))
             except Unusable as error:
@@ -86,9 +86,10 @@ class Reader:
         dated = row.model_copy(update={"study_date": row.study_date or max(days, default=None)})
         return Plan(dated, self._chosen(row, found), tuple(headers))
 
-    def _ordered(self, name: str, series: str | None) -> list[Header]:
+    def ordered(self, name: str, series: str | None) -> list[Header]:
+        """Return the images of an entry of ``images``, in order, for a row's ``series``. Raises ``Unusable``."""
         files = self._files(name)
-        headers = [header for path in files if isinstance(header := self._header(path), Header)]
+        headers = [header for path in files if isinstance(header := self.header(path), Header)]
         if len(headers) < len(files):
             raise Unusable(self._unread(name, files))
         wanted = series if self.kinds[name] is not Kind.FILE else None
@@ -103,7 +104,8 @@ class Reader:
                 raise Unusable(str(error)) from None
         return self.entries[name]
 
-    def _header(self, path: Path) -> Header | Unusable:
+    def header(self, path: Path) -> Header | Unusable:
+        """Return what was read of a file, or why that cannot be."""
         if path not in self.known:
             try:
                 self.known[path] = read_header(path)

@@ -17,6 +17,7 @@ from clinhallu_gate.datasets.dicomweb.spec import DicomwebSpec
 from clinhallu_gate.datasets.dicomweb.uids import Wanted
 from clinhallu_gate.datasets.intake import Intakes
 from clinhallu_gate.datasets.manifest import load_manifest, name_of, read_manifest
+from clinhallu_gate.datasets.problems import BadRows, Problem, told
 from clinhallu_gate.datasets.reading import RawRow
 from clinhallu_gate.egress import demand_allowed
 from clinhallu_gate.errors import BadInput
@@ -36,7 +37,48 @@ class _Asked:
 def load_dicomweb(
     spec: DicomwebSpec, manifest: Path, intakes: Intakes, options: DataOptions, limits: Limits | None = None
 ) -> Part:
-    """Fetch what the rows of a manifest name, and load it.
+    """Fetch what the rows of a manifest name, and load it. Raises ``BadInput`` as ``fetch_rows`` does."""
+    fetched = fetch_rows(spec, manifest, options, limits)
+    part = load_manifest(manifest, intakes, options, rows=fetched.rows, folder=fetched.folder)
+    return replace(part, dataset=replace(part.dataset, sources={**part.dataset.sources, "dicomweb": spec.url}))
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The rows of a manifest, with the files that were fetched for them in the place of UIDs."""
+
+    rows: tuple[RawRow, ...]
+    folder: Path
+    """What the files are relative to."""
+
+
+def fetch_usable(spec: DicomwebSpec, manifest: Path, options: DataOptions) -> Fetched:
+    """Fetch as ``fetch_rows`` does, where rows that cannot be used are refused: nothing was fetched for them.
+
+    Raises:
+        BadInput: As ``fetch_rows``; ``BadRows`` with what is wrong with rows, without a value of any.
+    """
+    fetched = fetch_rows(spec, manifest, options)
+    problems = [
+        Problem(raw.file, raw.number, told(line, withhold=True)) for raw in fetched.rows for line in _troubles(raw)
+    ]
+    if problems:
+        raise BadRows(problems, rows=len(fetched.rows))
+    return fetched
+
+
+def _troubles(raw: RawRow) -> tuple[str, ...]:
+    if raw.trouble:
+        return (raw.trouble,)
+    try:
+        manifest_row(raw.content)
+    except Unfit as unfit:
+        return unfit.lines
+    return ()
+
+
+def fetch_rows(spec: DicomwebSpec, manifest: Path, options: DataOptions, limits: Limits | None = None) -> Fetched:
+    """Fetch what the rows of a manifest name, as far as they are usable and taken.
 
     Raises:
         BadInput: The server is neither this machine nor allowed, or nothing can be had from it or be kept.
@@ -54,9 +96,7 @@ def load_dicomweb(
             found = Fetching(Server(spec.url, session), archive, options.tell).all_of(wanted)
     except ServerUnusable as error:
         raise BadInput(f"--data: {spec.url}: the DICOMweb server {error}.") from None
-    rows = _with_files(asked, found, archive.files)
-    part = load_manifest(manifest, intakes, options, rows=rows, folder=archive.files)
-    return replace(part, dataset=replace(part.dataset, sources={**part.dataset.sources, "dicomweb": spec.url}))
+    return Fetched(tuple(_with_files(asked, found, archive.files)), archive.files)
 
 
 def _asked(raw: RawRow, name: str, choosing: Choosing) -> _Asked:

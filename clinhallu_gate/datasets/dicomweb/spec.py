@@ -8,7 +8,8 @@ from clinhallu_gate.datasets.dicomweb.faults import CREDENTIALS
 from clinhallu_gate.egress import host_of
 from clinhallu_gate.errors import BadInput
 
-_PREFIX: Final = "dicomweb+"
+PREFIX: Final = "dicomweb+"
+"""How a name begins that is a server's, and no file's."""
 _VALID: Final = "Valid: dicomweb+http://HOST:PORT/PATH#MANIFEST, or dicomweb+https"
 
 
@@ -28,9 +29,9 @@ def dicomweb_spec(spec: str) -> DicomwebSpec | None:
     Raises:
         BadInput: It names one and cannot be read. Of an address that may hold a password nothing is told.
     """
-    if not spec.startswith(_PREFIX):
+    if not spec.startswith(PREFIX):
         return None
-    address, _, manifest = spec.removeprefix(_PREFIX).partition("#")
+    address, _, manifest = spec.removeprefix(PREFIX).partition("#")
     if "@" in address:
         raise BadInput(f"--data: dicomweb+...: no user or password belongs in the address; {CREDENTIALS}.")
     host_of(address, option="--data")
