@@ -15,6 +15,7 @@ from clinhallu_gate.gate import Frame, GateArrays, GateResult, NotApplicable, Ru
 from clinhallu_gate.gate.estimate import Figures
 from clinhallu_gate.gate.labelled import Reviews
 from clinhallu_gate.records import Failed, Instance, Judged, NotAsked, QuestionType, Reading, Unjudged, Verdict
+from clinhallu_gate.stats import clopper_pearson_lower, clopper_pearson_upper
 from clinhallu_gate.vocabulary import (
     ANSWER,
     Arm,
@@ -150,6 +151,40 @@ def test_figures_allow_what_gates_allow(plant: Make) -> None:
     assert both[0] is not None
     assert both[1] is not None
     assert (found.low, found.high) == (both[0].low, both[1].high)
+
+
+def test_labels_stand_alone_and_what_lacks_is_blank(gate_spec: Make, plant: Make) -> None:
+    """300 of 400 are labelled: two of the sample nobody can label, and are bad in its PASS and good in its FAIL."""
+    signs = "gg" + "x" * 80 + "." * 318
+    planted = plant({VISUAL: signs})
+    spec = gate_spec(max=0.3, max_without_gold=0.02)
+    known: dict[str, bool | None] = {
+        uid: None if sign == "g" else sign == "x"
+        for uid, sign in list(zip(planted.frame.uids, signs, strict=True))[:300]
+    }
+    arrays = gate_arrays(spec, planted.frame, planted.verdict_of, reviews={VISUAL: known})
+    result = decide(spec, arrays, Rules(alpha=0.05, blocking_gates=1))
+    assert (result.method, result.without_gold, result.adjusted.labels) == (Method.LABELS, 2, 300)
+    assert result.interval == pytest.approx(
+        (clopper_pearson_lower(80, 300, 0.05), clopper_pearson_upper(82, 300, 0.05))
+    )
+
+
+def test_what_lacks_may_be_the_errors_of_the_judge(gate_spec: Make, plant: Make) -> None:
+    """Of a drop with labels: what nobody can label shrinks the margin of a PASS, and widens that of a FAIL."""
+    signs = "x" * 60 + "." * 140
+    spec = gate_spec(max_drop=0.1, max_without_gold=0.05)
+    margins = []
+    for lost in (0, 4):
+        now = plant({VISUAL: "g" * lost + signs[lost:]})
+        known: dict[str, bool | None] = {
+            uid: None if i < lost else signs[i] == "x" for i, uid in enumerate(now.frame.uids)
+        }
+        arrays = gate_arrays(spec, now.frame, now.verdict_of, now.verdict_of, reviews={VISUAL: known})
+        margins.append(decide(spec, arrays, Rules(alpha=0.05, blocking_gates=1)).adjusted.margins)
+    (within, beyond), (within_less, beyond_more) = margins
+    assert within_less < within
+    assert beyond_more > beyond
 
 
 # --- while instances come in ------------------------------------------------------------------------------------------
