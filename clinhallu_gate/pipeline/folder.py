@@ -255,6 +255,7 @@ def _context(run: Run) -> RunContext:
         machine=", ".join(machine().values()),
         alpha=prepared.rules.alpha,
         blocking_gates=prepared.rules.blocking_gates,
+        max_without_gold=prepared.thresholds.max_without_gold,
         calls_made=run.tally.made,
         calls_from_store=run.tally.from_store,
         alarms=alarms(prepared),

@@ -163,6 +163,7 @@ def _public(run: Path, prepared: Prepared, by: JudgedBy) -> Rates:
         protocol=prepared.protocol,
         judge=by,
         unit=prepared.thresholds.unit,
+        max_without_gold=prepared.thresholds.max_without_gold,
     )
 
 

@@ -188,7 +188,8 @@ class Run:
         lacking = [found.reason for found in self.reviews.values() if isinstance(found, NoSample)]
         if lacking and prepared.labels.sample is not None:  # or who does not like a label would only delete its row
             raise BadInput(f"--labels: {prepared.options.labels}: is no sheet of this run any more: {lacking[0]}.")
-        return {reading: found.bad for reading, found in self.reviews.items() if isinstance(found, ReviewSample)}
+        samples = {reading: found for reading, found in self.reviews.items() if isinstance(found, ReviewSample)}
+        return {reading: {**found.bad, **dict.fromkeys(found.without_gold)} for reading, found in samples.items()}
 
     def _decide(self) -> tuple[GateResult, ...]:
         reviews = self._reviewed()

@@ -95,6 +95,8 @@ def _undecided(document: DecisionDocument) -> Iterator[Step]:
         text = "More instances are needed, but an estimate lies so near its threshold that thousands may not decide."
         if any(gate.further is None and gate.unjudged for gate in open_):
             text += " Missing verdicts could tip it: the same command asks for them again."
+        if any(gate.further is None and gate.without_gold for gate in open_):
+            text += " The gold that lacks could tip it."
     elif any(gate.unit is Unit.PATIENT for gate in open_):
         text = (
             "Evaluate more patients (--data, or no --limit): each gate says how many likely decide it, if rates "
