@@ -18,11 +18,14 @@ install: $(STAMP)
 gate: $(STAMP)
 	$(BIN)/python -m pytest suites/ --model $(MODEL)
 
+# Two workers, as CI has two cores; the groups are those of tests/conftest.py, begun in the order in which they stand.
+WORKERS := -n 2 --dist loadgroup --no-loadscope-reorder
+
 test: $(STAMP) lint
-	$(BIN)/python -m pytest tests/
+	$(BIN)/python -m pytest tests/ $(WORKERS)
 
 test-fast: $(STAMP)
-	$(BIN)/python -m pytest tests/ -m "not vllm"
+	$(BIN)/python -m pytest tests/ $(WORKERS) -m "not vllm"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

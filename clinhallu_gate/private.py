@@ -6,8 +6,9 @@ Nor does a process that holds it leave an image of its memory.
 import os
 import resource
 import secrets
+import shlex
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -51,14 +52,58 @@ def demand_private(folder: Path, run_dir: Path | None = None) -> None:
     """
     option = f"--private-cache: {folder}"
     resolved = folder.resolve()
-    own = run_dir.resolve() if run_dir is not None else None
-    runs = [place for place in (resolved, *resolved.parents) if (place / _OF_RUNS).exists() or place == own]
-    if runs:
-        raise BadInput(f"{option}: lies in the run folder {runs[0]}, which may be handed on. Name another folder.")
+    if run := _run_around((resolved, *resolved.parents), run_dir):
+        raise BadInput(f"{option}: lies in the run folder {run}, which may be handed on. Name another folder.")
     try:
         take_private(folder, option)
     except OSError as error:
         raise BadInput(f"{option}: cannot be made: {error.strerror}.") from error
+
+
+def _run_around(folders: Iterable[Path], run_dir: Path | None) -> Path | None:
+    """Return the first of some folders that is one of a run."""
+    own = run_dir.resolve() if run_dir is not None else None
+    return next((folder for folder in folders if (folder / _OF_RUNS).exists() or folder == own), None)
+
+
+def read_private(file: Path, option: str, *, run_dir: Path) -> bytes:
+    """Return what a file holds that a user named and that tells of patients.
+
+    Raises:
+        BadInput: It cannot be read, is no file or not ours, others may read it, or it lies in a run folder, which is
+            handed on, or in the private folder of a run, which is purged.
+    """
+    said = f"{option}: {file}"
+    try:
+        with open(file, "rb", opener=_open_at_once) as opened:
+            _demand_own_file(os.fstat(opened.fileno()), file, said)
+            _demand_apart(file, run_dir, said)
+            return opened.read()
+    except OSError as error:
+        raise BadInput(f"{said}: cannot be read: {error.strerror}.") from None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file, and wait for nobody who writes to a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _demand_own_file(state: os.stat_result, file: Path, said: str) -> None:
+    if not stat.S_ISREG(state.st_mode):
+        raise BadInput(f"{said}: is no file.")
+    if state.st_uid != os.geteuid():
+        raise BadInput(f"{said}: belongs to another user. Name a file of your own.")
+    if state.st_mode & _OTHERS:
+        raise BadInput(f"{said}: others may read it, and it tells of patients. Try: chmod 600 {shlex.quote(str(file))}")
+
+
+def _demand_apart(file: Path, run_dir: Path, said: str) -> None:
+    folders = file.resolve().parents
+    if run := _run_around(folders, run_dir):
+        raise BadInput(f"{said}: lies in the run folder {run}, which may be handed on. Keep it elsewhere.")
+    runs = {folder.with_name(folder.name.removesuffix(".private")) for folder in folders if folder.suffix == ".private"}
+    if _run_around(runs, run_dir):
+        raise BadInput(f"{said}: lies in the private folder of a run, which is purged. Copy it to a place that stays.")
 
 
 def take_private(folder: Path, said: str) -> None:

@@ -121,6 +121,8 @@ class Method(StrEnum):
     TANGO = "tango"
     TANGO_CLUSTERED = "tango_clustered"
     """Tango's score with the effective number of pairs, for clusters or strata."""
+    BY_LAYOUT = "by_layout"
+    """Limits whose width no value changes, for clusters or strata where gold may lack."""
     BETTING = "betting"
     """A test that may look at any time; its limits hold at every n at once."""
     EVENTS = "events"

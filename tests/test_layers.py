@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "clinhallu_gate"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__", "vocabulary", "errors", "hub_faults", "unquoted"),
     ("records",),
-    ("ports", "events", "address", "results", "pseudonym", "private", "redaction", "egress", "shelf"),
+    ("ports", "events", "address", "cells", "results", "pseudonym", "private", "redaction", "egress", "shelf"),
     ("config", "datasets", "deidentification", "protocol", "published", "scan", "scoring", "stats", "tree"),
     ("judge", "trace", "engine", "store", "hosting"),
     ("gate", "planning"),

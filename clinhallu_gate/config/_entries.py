@@ -132,6 +132,8 @@ class ThresholdsFile(Record):
     target: Target = Target.POPULATION
     max_unjudged: Share = 0.02
     """Largest share of instances without a verdict, per gate; with more the run is not completed."""
+    max_without_gold: Share = 0.0
+    """Largest share of instances without the gold that a gate needs; with more it is not applicable."""
     early_stop: Annotated[bool, Field(strict=True)] = False
     """Whether evaluation ends when every blocking gate is decided."""
     unit: Unit = Unit.INSTANCE

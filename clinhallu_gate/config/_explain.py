@@ -29,6 +29,7 @@ _NOUNS: dict[str, tuple[str, tuple[str, ...]]] = {
 _RANGES = {
     "alpha": "above 0 and below 0.5",
     "max_unjudged": "between 0 and 1",
+    "max_without_gold": "between 0 and 1",
     "max_drop": "between 0 and 1",
     "max_events": "a number of events, 0 or more",
     "min_sensitivity": "between 0 and 1",

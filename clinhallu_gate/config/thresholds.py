@@ -10,7 +10,7 @@ from clinhallu_gate.config._explain import explain
 from clinhallu_gate.config._located import line_of, load_located_yaml
 from clinhallu_gate.errors import BadInput, not_one_of
 from clinhallu_gate.records import Record
-from clinhallu_gate.vocabulary import Arm, Metric, Severity, Target, Unit
+from clinhallu_gate.vocabulary import METRIC_STAGE, Arm, Metric, Severity, Target, Unit
 
 __all__ = [
     "EACH",
@@ -54,12 +54,19 @@ class GateSpec(Record):
     target: Target
     unit: Unit = Unit.INSTANCE
     max_unjudged: float
+    max_without_gold: float = 0.0
     rationale: str = ""
 
     @property
     def blocking(self) -> bool:
         """Whether the release needs this gate's PASS."""
         return self.severity is Severity.BLOCKING
+
+    @property
+    def may_lack_gold(self) -> bool:
+        """Whether instances may lack the gold that the gate needs; a model's own answer needs none."""
+        needs = self.metric in METRIC_STAGE or self.arm is not Arm.BASELINE
+        return needs and self.max_without_gold > 0
 
 
 def named_groups(thresholds: Thresholds) -> frozenset[str]:
@@ -147,6 +154,7 @@ def _spec(thresholds: Thresholds, entry: GateEntry, scope: str) -> GateSpec:
         target=entry.target or thresholds.target,
         unit=thresholds.unit,
         max_unjudged=thresholds.max_unjudged,
+        max_without_gold=thresholds.max_without_gold,
         rationale=entry.rationale,
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.gate.further import further_instances, wanted_labels
-from clinhallu_gate.gate.labelled import Labels, Margins, Reviews, adjusted, shrunken
+from clinhallu_gate.gate.labelled import Labels, Margins, Reviews, Undelivered, adjusted, shrunken
 from clinhallu_gate.gate.limits import (
     TIE,
     Limits,
@@ -165,6 +165,7 @@ def _by_labels(spec: GateSpec, arrays: GateArrays, labels: Labels, rules: Rules)
         judge_defined=None if raw is None else float(natural(spec, raw)),
         errors=(rules.fail_error, rules.alpha),
         finite=spec.target is Target.BENCHMARK and rules.complete,
+        by_layout=arrays.by_layout,
     )
     limits = Limits(found.lower, rules.fail_error, found.upper, rules.alpha, TIE, found.method)
     decision = _compare(limits, Margins(bound(spec), bound(spec)))
@@ -187,9 +188,12 @@ def _margins(spec: GateSpec, arrays: GateArrays, rules: Rules) -> Margins:
     threshold = bound(spec)
     if arrays.labels is None or spec.max_drop is None:
         return Margins(threshold, threshold)
-    everywhere = np.ones(arrays.n, dtype=np.bool_)
-    undelivered = exact_mean(arrays.labels.undelivered_more, arrays, everywhere) or Fraction(0)
-    return shrunken(arrays.labels, threshold, undelivered, errors=(rules.fail_error, rules.alpha))
+    labels, everywhere = arrays.labels, np.ones(arrays.n, dtype=np.bool_)
+    least, most = (
+        exact_mean(np.where(labels.lacks, worst, labels.undelivered_more), arrays, everywhere) or Fraction(0)
+        for worst in (-1.0, 1.0)
+    )
+    return shrunken(labels, threshold, Undelivered(least, most), errors=(rules.fail_error, rules.alpha))
 
 
 def _told(arrays: GateArrays, margins: Margins) -> Adjusted | None:
@@ -234,7 +238,7 @@ def measured_by(spec: GateSpec, estimate: Fraction | None, limits: Limits) -> Me
 
 def counts_of(arrays: GateArrays) -> Counts:
     """Return how many instances stand behind a gate."""
-    return Counts(n=arrays.n, failed=arrays.failed, unjudged=arrays.unjudged)
+    return Counts(n=arrays.n, failed=arrays.failed, unjudged=arrays.unjudged, without_gold=arrays.without_gold)
 
 
 def flips_of(spec: GateSpec, arrays: GateArrays, lower: float, *, whole: bool = True) -> Flips | None:

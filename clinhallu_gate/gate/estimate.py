@@ -34,11 +34,11 @@ class Figure:
     estimate: float | None
     """None if no verdict is known in a stratum."""
     low: float
-    """Lower limit, with everything unjudged counted down."""
+    """Lower limit, with all that is unjudged or lacks gold counted down."""
     high: float
-    """Upper limit, with everything unjudged counted up."""
+    """Upper limit, with all of that counted up."""
     n: int
-    """Instances, unjudged ones among them."""
+    """Instances, unjudged ones and those without gold among them."""
     clusters: int
     """Images or patients."""
     unjudged: int
@@ -46,6 +46,12 @@ class Figure:
     """Of a recovery: traces that were right alone and are wrong repaired."""
     better: int
     """Of a recovery: traces that were wrong alone and are right repaired."""
+    without_gold: int = 0
+
+    @property
+    def known(self) -> int:
+        """Return the number of instances that were judged, or failed by the model."""
+        return self.n - self.unjudged - self.without_gold
 
     @property
     def few(self) -> bool:
@@ -61,15 +67,18 @@ class Figure:
 class Figures:
     """Gives the figures of one run. Always for patients like these, whatever the target of the gates."""
 
-    def __init__(self, frame: Frame, verdict_of: VerdictOf, *, unit: Unit, repeats: int = 1) -> None:
+    def __init__(
+        self, frame: Frame, verdict_of: VerdictOf, *, unit: Unit, repeats: int = 1, max_without_gold: float = 0.0
+    ) -> None:
         self._frame = frame
         self._verdict_of = verdict_of
         self._unit = unit
         self._repeats = repeats
+        self._max_without_gold = max_without_gold
         self._stopped = cache(self._was_stopped)
 
     def of(self, metric: Metric, arm: Arm, members: IntArray | None = None, *, alike: bool = False) -> Figure | None:
-        """Return a figure; None where it was not asked to the end, or has no gold trace.
+        """Return a figure; None where it was not asked to the end, or where more lacks gold than its gates allow.
 
         Args:
             metric: what is measured.
@@ -77,7 +86,7 @@ class Figures:
             members: positions of the instances that it speaks of; by default all.
             alike: whether all instances count alike; else the figure is the unweighted mean over their strata.
         """
-        spec = _spec(metric, arm, self._unit)
+        spec = _spec(metric, arm, self._unit, self._max_without_gold)
         if any(self._stopped(reading) for reading in readings(spec)):
             return None
         try:
@@ -106,12 +115,13 @@ def _figure(spec: GateSpec, arrays: GateArrays) -> Figure:
         n=arrays.n,
         clusters=arrays.clusters,
         unjudged=arrays.unjudged,
+        without_gold=arrays.without_gold,
         worse=int(np.count_nonzero(known > 0)) if arrays.paired else 0,
         better=int(np.count_nonzero(known < 0)) if arrays.paired else 0,
     )
 
 
-def _spec(metric: Metric, arm: Arm, unit: Unit) -> GateSpec:
+def _spec(metric: Metric, arm: Arm, unit: Unit, max_without_gold: float) -> GateSpec:
     """Return the gate that would hold the figure; its threshold is never looked at."""
     threshold = {"max": 0.0} if metric in METRIC_STAGE else {"min": 0.0}
     return GateSpec(
@@ -123,5 +133,6 @@ def _spec(metric: Metric, arm: Arm, unit: Unit) -> GateSpec:
         target=Target.POPULATION,
         unit=unit,
         max_unjudged=1.0,
+        max_without_gold=max_without_gold,
         **threshold,
     )

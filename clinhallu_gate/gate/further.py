@@ -9,6 +9,7 @@ import numpy as np
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.gate.limits import Limits, bound
 from clinhallu_gate.gate.metrics import GateArrays
+from clinhallu_gate.stats.by_layout import size_by_layout
 from clinhallu_gate.stats.effective import effective_size
 from clinhallu_gate.stats.moments import StrataMoments, strata_moments
 from clinhallu_gate.stats.planning import MOST, fixed_n_difference, fixed_n_rate
@@ -27,10 +28,10 @@ _LATE: Final = 0.25
 def further_instances(spec: GateSpec, arrays: GateArrays, limits: Limits, *, of: int | None = None) -> int | None:
     """Return how many instances beyond those that were asked likely decide the gate, if the rate stays.
 
-    What is unjudged is counted as it is bounded: as bad where a PASS is in reach, as good where a FAIL is. Clusters and
-    strata count by the present design effect. None if the data have none to tell: on a complete list, and where the
-    threshold lies between the two bounds, only verdicts are missing, and a rate at its threshold is decided by no
-    number.
+    What is unjudged, or lacks gold, is counted as it is bounded: as bad where a PASS is in reach, as good where a FAIL
+    is. Clusters and strata count by the present design effect. None if the data have none to tell: on a complete list,
+    and where the threshold lies between the two bounds, only verdicts are missing, and a rate at its threshold is
+    decided by no number.
 
     Args:
         spec: the gate.
@@ -50,7 +51,8 @@ def further_instances(spec: GateSpec, arrays: GateArrays, limits: Limits, *, of:
         listed = of if spec.target is Target.BENCHMARK else None
         needed = _needed_by_bets(arrays, moments, threshold, error, listed)
     else:
-        needed = _needed_at_fixed_n(arrays, moments, threshold, error)
+        size = size_by_layout(arrays.pass_side) if limits.method is Method.BY_LAYOUT else effective_size(moments, error)
+        needed = _needed_at_fixed_n(arrays, moments, threshold, error, size=size)
     if needed is None:
         return None
     late = needed * _LATE if limits.method is Method.BETTING else 1.0
@@ -62,7 +64,9 @@ def _moments(arrays: GateArrays, sample: Sample) -> StrataMoments:
     return strata_moments(sample, span=2.0 if arrays.paired else 1.0)
 
 
-def _needed_at_fixed_n(arrays: GateArrays, moments: StrataMoments, threshold: float, error: float) -> float | None:
+def _needed_at_fixed_n(
+    arrays: GateArrays, moments: StrataMoments, threshold: float, error: float, *, size: float
+) -> float | None:
     """Return the number of instances: that of independent values, times what one of them costs."""
     mean = moments.grand_mean
     if arrays.paired:
@@ -70,7 +74,7 @@ def _needed_at_fixed_n(arrays: GateArrays, moments: StrataMoments, threshold: fl
         needed = fixed_n_difference(mean, threshold, discordance, alpha=error, power=POWER)
     else:
         needed = fixed_n_rate(mean, threshold, alpha=error, power=POWER)
-    return None if needed is None else needed * arrays.n / effective_size(moments, error)
+    return None if needed is None else needed * arrays.n / size
 
 
 def _needed_by_bets(

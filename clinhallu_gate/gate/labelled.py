@@ -23,9 +23,9 @@ class Labels:
     """What people say of a random sample of the instances in a gate's scope; all arrays have shape (n,), 1 is bad."""
 
     judge_low: FloatArray
-    """What the judge says; 0 where the instrument gave no verdict."""
+    """What the judge says; 0 where the instrument gave no verdict, or where gold lacks."""
     judge_high: FloatArray
-    """The same; 1 where the instrument gave no verdict."""
+    """The same; 1 there."""
     delivered: BoolArray
     """Where the model delivered the part, so that somebody judged it."""
     sampled: BoolArray
@@ -35,6 +35,8 @@ class Labels:
     """The same; 1 where a sampled row was left blank."""
     undelivered_more: FloatArray
     """Of a pair: 1 where only this run lacks the part, -1 where only the release in use does; else 0."""
+    lacks: BoolArray
+    """Where there is no gold to judge by, nor for people to label by."""
 
     @classmethod
     def of(cls, uids: Sequence[str], known: Mapping[str, bool | None], **judge: FloatArray | BoolArray) -> "Labels":
@@ -58,6 +60,11 @@ class Labels:
         judged = truly & (self.judge_low == self.judge_high)
         return Right(int(np.count_nonzero(judged & (self.judge_low == bad))), int(np.count_nonzero(judged)))
 
+    @property
+    def lacking(self) -> int:
+        """Return the number of sampled instances that lack gold: of each the judge may be right or wrong."""
+        return int(np.count_nonzero(self.sampled & self.lacks))
+
 
 @dataclass(frozen=True, slots=True)
 class AdjustedRate:
@@ -78,6 +85,7 @@ def adjusted(
     judge_defined: float | None,
     errors: tuple[float, float],
     finite: bool,
+    by_layout: bool = False,
 ) -> AdjustedRate:
     """Return the rate by labels, with the judge's verdicts where they help (``stats.adjusted_rate``).
 
@@ -88,9 +96,10 @@ def adjusted(
         judge_defined: The rate by the judge alone, for people.
         errors: One-sided errors of the lower and of the upper limit.
         finite: Whether the limits are for this very list.
+        by_layout: Whether limits rest on strata and clusters alone, as gold may lack: of the labels alone then.
     """
     data = Labelled(labels.judge_low, labels.judge_high, labels.sampled, labels.low, labels.high, stratum, cluster)
-    found = adjusted_rate(data, lower_error=errors[0], upper_error=errors[1], finite=finite)
+    found = adjusted_rate(data, lower_error=errors[0], upper_error=errors[1], finite=finite, by_layout=by_layout)
     return AdjustedRate(
         estimate=None if found.estimate is None else Fraction(found.estimate),
         lower=Fraction(found.lower),
@@ -110,8 +119,18 @@ class Margins:
     """For a FAIL."""
 
 
-def shrunken(labels: Labels, margin: Fraction, undelivered: Fraction, *, errors: tuple[float, float]) -> Margins:
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """The mean of ``undelivered_more``, where instances without gold may be whatever is worst."""
+
+    least: Fraction
+    most: Fraction
+
+
+def shrunken(labels: Labels, margin: Fraction, undelivered: Undelivered, *, errors: tuple[float, float]) -> Margins:
     """Return the margins that a judge with these labels allows (``stats.discernible``).
+
+    Of sampled instances without gold the judge is taken to be wrong for a PASS and right for a FAIL.
 
     Args:
         labels: What is known of the sample.
@@ -122,9 +141,17 @@ def shrunken(labels: Labels, margin: Fraction, undelivered: Fraction, *, errors:
             the judge's sensitivity alone.
         errors: One-sided errors of the lower limit (FAIL) and of the upper one (PASS).
     """
-    found = discernible(labels.right(1.0), labels.right(0.0), lower_error=errors[1], upper_error=errors[0])
-    low, high = Fraction(found.lower), Fraction(found.upper)
+    kinds = labels.right(1.0), labels.right(0.0)
+    wrong, right = (_with(kinds, Right(count, labels.lacking)) for count in (0, labels.lacking))
+    low = Fraction(discernible(*wrong, lower_error=errors[1], upper_error=errors[0]).lower)
+    high = Fraction(discernible(*right, lower_error=errors[1], upper_error=errors[0]).upper)
     return Margins(
-        within=low * margin + min((1 - low) * undelivered, Fraction(0)),
-        beyond=high * margin + max((1 - low) * undelivered, Fraction(0)),
+        within=low * margin + min((1 - low) * undelivered.least, Fraction(0)),
+        beyond=high * margin + max((1 - low) * undelivered.most, Fraction(0)),
     )
+
+
+def _with(kinds: tuple[Right, Right], more: Right) -> tuple[Right, Right]:
+    """Return both tables with ``more`` in each; one of which no label tells stays so."""
+    one, other = (Right(each.right + more.right, each.n + more.n) if each.n else each for each in kinds)
+    return one, other

@@ -10,8 +10,10 @@ from clinhallu_gate.gate.metrics import GateArrays
 from clinhallu_gate.gate.result import threshold_of
 from clinhallu_gate.stats import (
     Sample,
+    lower_limit_by_layout,
     lower_limit_of_difference,
     lower_limit_of_mean,
+    upper_limit_by_layout,
     upper_limit_of_difference,
     upper_limit_of_mean,
 )
@@ -44,7 +46,7 @@ class Limits:
 
 
 def list_limits(arrays: GateArrays) -> Limits:
-    """Return the limits for a complete list: no sampling error, only what is unjudged is open. Exact fractions."""
+    """Return the limits for a complete list, exact fractions: only what is unjudged or lacks gold leaves them apart."""
     everything = np.ones(arrays.y_pass.size, dtype=np.bool_)
     lower = exact_mean(arrays.y_fail, arrays, everything)
     upper = exact_mean(arrays.y_pass, arrays, everything)
@@ -57,9 +59,13 @@ def sampling_limits(arrays: GateArrays, *, pass_error: float, fail_error: float,
     """Return the limits for a sample: of patients (clustered), or of a list that was not asked as a whole."""
     above = arrays.pass_side if clustered else _independent(arrays, arrays.pass_side)
     below = arrays.fail_side if clustered else _independent(arrays, arrays.fail_side)
+    plain = np.unique(above.cluster).size == above.n and np.unique(above.stratum).size == 1
+    if arrays.by_layout and not plain:
+        upper = upper_limit_by_layout(above, pass_error, paired=arrays.paired)
+        lower = lower_limit_by_layout(below, fail_error, paired=arrays.paired)
+        return Limits(Fraction(lower), fail_error, Fraction(upper), pass_error, TIE, Method.BY_LAYOUT)
     upper = (upper_limit_of_difference if arrays.paired else upper_limit_of_mean)(above, pass_error)
     lower = (lower_limit_of_difference if arrays.paired else lower_limit_of_mean)(below, fail_error)
-    plain = np.unique(above.cluster).size == above.n and np.unique(above.stratum).size == 1
     if arrays.paired:
         method = Method.TANGO if plain else Method.TANGO_CLUSTERED
     else:
@@ -68,7 +74,7 @@ def sampling_limits(arrays: GateArrays, *, pass_error: float, fail_error: float,
 
 
 def exact_estimate(arrays: GateArrays) -> Fraction | None:
-    """Return the unweighted mean over strata of what is not unjudged; None if a stratum has nothing else."""
+    """Return the unweighted mean over strata of what is judged or failed; None if a stratum has nothing else."""
     return exact_mean(arrays.y_pass, arrays, arrays.judged)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import product
 from typing import TypeAlias
 
@@ -29,11 +30,11 @@ class GateArrays:
     """
 
     y_pass: FloatArray
-    """For the PASS side: what is unjudged is as bad as it can be."""
+    """For the PASS side: what is unjudged, or lacks gold, is as bad as it can be."""
     y_fail: FloatArray
-    """For the FAIL side: what is unjudged is as good as it can be."""
+    """For the FAIL side: what is unjudged, or lacks gold, is as good as it can be."""
     judged: BoolArray
-    """Where both are equal because nothing is unjudged."""
+    """Where both are equal because nothing is unjudged, or lacks gold."""
     stratum: IntArray
     cluster: IntArray
     failed: int
@@ -44,22 +45,39 @@ class GateArrays:
     """Traces per instance."""
     labels: Labels | None = None
     """What people say of a random sample of the run."""
+    lacks: BoolArray | None = None
+    """Where the gold is lacking that it takes to judge; None if it nowhere is."""
+    by_layout: bool = False
+    """Whether limits rest on strata and clusters alone, so that no gold that is left out draws them nearer."""
 
     @property
     def n(self) -> int:
-        """Return the number of instances, unjudged ones among them."""
+        """Return the number of instances, unjudged ones and those without gold among them."""
         return self.y_pass.size // self.repeats
 
     @property
     def unjudged(self) -> int:
-        """Return the number of instances of which a verdict is missing."""
+        """Return the number of instances of which a verdict is missing, though there is gold to judge by."""
         return int(self.n_unjudged[-1]) if self.n else 0
 
     @property
     def n_unjudged(self) -> IntArray:
         """Return the number of those among the first, the first two ... instances, shape (n,)."""
-        counts: IntArray = np.cumsum(~self.judged.reshape(-1, self.repeats).all(axis=1))
+        whole = self.judged.reshape(-1, self.repeats).all(axis=1) | self._lacking
+        counts: IntArray = np.cumsum(~whole)
         return counts
+
+    @property
+    def without_gold(self) -> int:
+        """Return the number of instances without the gold that it takes to judge them."""
+        return int(np.count_nonzero(self._lacking))
+
+    @property
+    def _lacking(self) -> BoolArray:
+        """Return which instances lack gold, shape (n,)."""
+        if self.lacks is None:
+            return np.zeros(self.n, dtype=np.bool_)
+        return np.array(self.lacks.reshape(-1, self.repeats).any(axis=1), dtype=np.bool_)
 
     @property
     def clusters(self) -> int:
@@ -112,7 +130,8 @@ class _Bad:
     least: FloatArray
     most: FloatArray
     failed: BoolArray
-    no_gold: int
+    lacks: BoolArray
+    """Where there is no gold to judge by."""
 
 
 def members_of(spec: GateSpec, frame: Frame) -> IntArray:
@@ -139,8 +158,11 @@ def gate_arrays(
     members: IntArray | None = None,
     repeats: int = 1,
     reviews: Reviews | None = None,
+    of: int | None = None,
 ) -> GateArrays | NotApplicable:
     """Return the arrays of a gate, or why it has none.
+
+    Up to ``max_without_gold`` of its instances may lack the gold that it takes to judge them.
 
     Args:
         spec: the gate.
@@ -150,6 +172,7 @@ def gate_arrays(
         members: positions of the instances to lay out, in this order; by default all that the gate speaks of.
         repeats: traces per instance.
         reviews: what people say of a random sample of the run, by reading.
+        of: instances that the gate speaks of, where only some of them are laid out.
 
     Raises ``EvaluationFailed`` if a verdict of the scope was not sought: a gate is never computed from a part.
     """
@@ -161,9 +184,11 @@ def gate_arrays(
     read = [_read(spec, reading, uids, verdict_of, repeats) for reading in readings(spec)]
     if spec.max_drop is not None and baseline_of is not None:
         read.append(_read(spec, readings(spec)[0], uids, _sought(baseline_of), repeats))
-    without = max((bad.no_gold for bad in read), default=0)
-    if without:
-        return NotApplicable(f"{without} of {len(uids)} instances have no gold trace for it")
+    lacks: BoolArray = np.any([bad.lacks for bad in read], axis=0)
+    without = int(np.count_nonzero(lacks.reshape(-1, repeats).any(axis=1)))
+    refused = too_little_gold(spec, without, len(uids), of=of)
+    if refused is not None:
+        return refused
     least, most = (read[0].least, read[0].most) if len(read) == 1 else _difference(spec, read[0], read[1])
     failed = np.any([bad.failed for bad in read], axis=0).reshape(-1, repeats).any(axis=1)
     return GateArrays(
@@ -176,11 +201,36 @@ def gate_arrays(
         paired=len(read) > 1,
         unit=spec.unit,
         repeats=repeats,
-        labels=_labels(spec, uids, read, reviews or {}) if repeats == 1 else None,
+        labels=_labels(spec, uids, read, reviews or {}, lacks) if repeats == 1 else None,
+        lacks=lacks if lacks.any() else None,
+        by_layout=spec.may_lack_gold,
     )
 
 
-def _labels(spec: GateSpec, uids: Sequence[str], read: Sequence[_Bad], reviews: Reviews) -> Labels | None:
+def too_little_gold(spec: GateSpec, without: int, seen: int, *, of: int | None = None) -> NotApplicable | None:
+    """Return that more instances lack gold than the thresholds file allows; None if they do not.
+
+    Args:
+        spec: the gate.
+        without: instances without the gold that it takes to judge them.
+        seen: instances among which they were counted.
+        of: instances that the gate speaks of, whose share is allowed; by default those that were seen.
+    """
+    scope = seen if of is None else of
+    if without <= Fraction(str(spec.max_without_gold)) * scope:
+        return None
+    among = f"{without} of {seen} instances have no gold trace for it"
+    if not spec.max_without_gold:
+        return NotApplicable(among)
+    if seen < scope:
+        among = f"{without} of the first {seen} of {scope} instances have no gold trace for it"
+    allowed = f"a share of {spec.max_without_gold:g} is allowed"
+    return NotApplicable(f"{among}, {100 * without / scope:.3g} % of all; {allowed}")
+
+
+def _labels(
+    spec: GateSpec, uids: Sequence[str], read: Sequence[_Bad], reviews: Reviews, lacks: BoolArray
+) -> Labels | None:
     """Return the labels of a rate of instances, or of this run's side of a pair; None where they adjust nothing."""
     (reading, *others) = readings(spec)
     if others or reading not in reviews or spec.unit is not Unit.INSTANCE or spec.max_events is not None:
@@ -194,6 +244,7 @@ def _labels(spec: GateSpec, uids: Sequence[str], read: Sequence[_Bad], reviews: 
         judge_high=now.most,
         delivered=~now.failed,
         undelivered_more=now.failed.astype(np.float64) - before,
+        lacks=lacks,
     )
 
 
@@ -217,8 +268,7 @@ def _difference(spec: GateSpec, arm: _Bad, baseline: _Bad) -> tuple[FloatArray, 
 
 
 def _read(spec: GateSpec, reading: Reading, uids: Sequence[str], verdict_of: VerdictOf, repeats: int) -> _Bad:
-    least, most, failed = np.zeros((3, len(uids) * repeats))
-    no_gold = 0
+    least, most, failed, lacks = np.zeros((4, len(uids) * repeats))
     wanted = [replace(reading, repeat=k) for k in range(repeats)]
     for i, (uid, each) in enumerate(product(uids, wanted)):
         match verdict_of(uid, each):
@@ -229,7 +279,7 @@ def _read(spec: GateSpec, reading: Reading, uids: Sequence[str], verdict_of: Ver
             case Unjudged():
                 most[i] = 1.0
             case NotAsked(reason=NotAskedReason.NO_GOLD):
-                no_gold += each.repeat == 0
+                most[i] = lacks[i] = 1.0
             case NotAsked():
                 raise EvaluationFailed(f"{spec.id}: {each} of {uid} was not asked, and a gate needs its whole scope.")
-    return _Bad(least, most, failed > 0, no_gold)
+    return _Bad(least, most, failed > 0, lacks > 0)

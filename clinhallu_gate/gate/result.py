@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from pydantic import Field
+
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.records import Record
 from clinhallu_gate.vocabulary import Arm, Decision, Method, Metric, Severity, Target, Unit
@@ -48,6 +50,10 @@ class Adjusted(Record):
     """Of a paired gate: the margins that a PASS and a FAIL were held against, shrunken to what the judge can see."""
 
 
+def _is_none(count: int) -> bool:
+    return count == 0
+
+
 class GateResult(Record):
     """The outcome of one gate; estimate, interval and threshold are on the metric's own scale."""
 
@@ -61,12 +67,12 @@ class GateResult(Record):
     estimate: float | None
     """Unweighted mean over strata of what was judged or failed; None if there is none to report."""
     interval: tuple[float, float] | None
-    """Lower and upper limit; the lower with everything unjudged counted down, the upper with it counted up."""
+    """Lower and upper limit; the lower with all that is unjudged or lacks gold counted down, the upper with it up."""
     interval_levels: tuple[float, float] | None
     """One-sided error of the lower limit, then of the upper one: alpha on the side that a PASS needs, alpha divided by
     the number of blocking gates on the side that a FAIL needs; zeros where a complete list leaves no sampling error."""
     n: int
-    """Instances that the decision rests on, failed and unjudged ones among them."""
+    """Instances that the decision rests on, failed, unjudged ones and those without gold among them."""
     failed: int
     unjudged: int
     decision: Decision | None
@@ -88,6 +94,9 @@ class GateResult(Record):
     """Of a gate that may be decided at any n."""
     flips: Flips | None = None
     adjusted: Adjusted | None = None
+    without_gold: int = Field(0, exclude_if=_is_none)
+    """Instances without the gold that it takes to judge them (``max_without_gold``); left out of ``decision.json``
+    where there are none."""
 
     @property
     def completed(self) -> bool:
@@ -112,6 +121,7 @@ class Counts:
     n: int = 0
     failed: int = 0
     unjudged: int = 0
+    without_gold: int = 0
 
 
 def gate_result(
@@ -139,6 +149,7 @@ def gate_result(
         n=counts.n,
         failed=counts.failed,
         unjudged=counts.unjudged,
+        without_gold=counts.without_gold,
         decision=decision,
         reason=reason,
         tag=spec.tag,

@@ -49,6 +49,8 @@ def explain(
         parts.append(f"{estimate}{_how_sure(spec, arrays, decision, measured, what)}")
     if arrays.unjudged:
         parts.append(f"{arrays.unjudged} unjudged are counted either way")
+    if arrays.without_gold:
+        parts.append(f"{arrays.without_gold} without gold are counted at worst either way")
     if _few_clusters(spec, arrays, measured):
         parts.append(f"with fewer than {FEW_CLUSTERS} independent clusters of like size the limits may be too narrow")
     if further is not None:
@@ -70,6 +72,8 @@ def explain_events(
         parts.append(f"at {100 * (1 - alpha):.4g} % confidence a rate of up to {_up(upper)} remains possible")
     if arrays.unjudged:
         parts.append(f"{arrays.unjudged} unjudged may each be one")
+    if arrays.without_gold:
+        parts.append(f"{arrays.without_gold} without gold may each be one")
     return "; ".join(parts)
 
 
@@ -129,7 +133,8 @@ def _how_sure(spec: GateSpec, arrays: GateArrays, decision: Decision, measured: 
         return ""
     low, high = _down(measured.interval[0]), _up(measured.interval[1])
     if measured.method is Method.COMPLETE_LIST:
-        return " on the complete list" + (f", {low} to {high} possible" if arrays.unjudged else "")
+        open_ = arrays.unjudged or arrays.without_gold
+        return " on the complete list" + (f", {low} to {high} possible" if open_ else "")
     if decision is Decision.INCONCLUSIVE:
         return f", but {what} leave {low} to {high} possible"
     return f", and {_limit(spec, decision, measured, low, high)}"
@@ -149,8 +154,8 @@ def _sure(error: float) -> str:
 
 
 def _few_clusters(spec: GateSpec, arrays: GateArrays, measured: Measured) -> bool:
-    """Whether the limits rest on a variance between few clusters; bets need none."""
-    if spec.target is not Target.POPULATION or measured.method is Method.BETTING:
+    """Whether the limits rest on a variance between few clusters; bets need none, nor do limits by layout."""
+    if spec.target is not Target.POPULATION or measured.method in (Method.BETTING, Method.BY_LAYOUT):
         return False
     sizes = np.unique(arrays.cluster, return_counts=True)[1].astype(np.float64)
     alike = float(sizes.sum() ** 2 / (sizes**2).sum()) if sizes.size else 0.0

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from clinhallu_gate.cells import unfenced
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gold.prompt import cleaned
 from clinhallu_gate.gold.sheet import FILLED, KEYS
@@ -16,7 +17,6 @@ from clinhallu_gate.records import GoldTrace
 from clinhallu_gate.vocabulary import Stage
 
 _LINE_END: Final = " \N{RETURN SYMBOL} "
-_FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'")
 _WANTED: Final = ("decision", *(stage.value for stage in Stage), "content_sha256")
 _LONGEST: Final = 20_000
 
@@ -109,8 +109,7 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
 
 def _uncell(text: str) -> str:
     """Undo what made a text fit for a spreadsheet."""
-    marked = text.startswith("'") and text[1:].lstrip().startswith(_FORMULA)
-    return (text[1:] if marked else text).replace(_LINE_END, "\n")
+    return unfenced(text).replace(_LINE_END, "\n")
 
 
 def _named(said: Any) -> frozenset[str]:  # noqa: ANN401 - of a file

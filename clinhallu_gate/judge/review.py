@@ -136,6 +136,8 @@ class ReviewSample:
     """Labels that people gave."""
     known: int
     """Parts that need none: not delivered, or exactly matched."""
+    without_gold: tuple[str, ...] = field(default=(), repr=False)
+    """Uids of sampled instances that nobody can label, since there is no gold to judge by."""
 
     @property
     def blank(self) -> int:
@@ -209,6 +211,7 @@ def _review(results: Results, uids: Sequence[str], reading: Reading, rows: Mappi
         bad=bad,
         labels=sum(label is not None for label in said.values()),
         known=sum(part.text is None and part.bad is not None for part in parts),
+        without_gold=tuple(uid for uid in uids if uid not in bad),
     )
 
 

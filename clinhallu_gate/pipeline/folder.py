@@ -13,7 +13,7 @@ from clinhallu_gate.pipeline.drawn import write_drawn
 from clinhallu_gate.pipeline.flips import write_flips
 from clinhallu_gate.pipeline.gold_use import alarms, gold_counts, write_signatures
 from clinhallu_gate.pipeline.ids import write_ids
-from clinhallu_gate.pipeline.known import known_of, scan_folder
+from clinhallu_gate.pipeline.known import keep_findings, known_of, scan_folder
 from clinhallu_gate.pipeline.manifest import Manifest, machine, manifest_of, versions
 from clinhallu_gate.pipeline.notes import notes_of, searches_of
 from clinhallu_gate.pipeline.placing import placement_of
@@ -31,7 +31,8 @@ from clinhallu_gate.report.summary import summary_markdown
 from clinhallu_gate.report.view import report_view
 from clinhallu_gate.results import Results
 from clinhallu_gate.scan import KnownValues, ScanResult
-from clinhallu_gate.scan.kept import write_identifiers
+from clinhallu_gate.scan.accepted import write_accepted
+from clinhallu_gate.scan.kept import HITS_FILE, write_identifiers
 from clinhallu_gate.scan.values import identifiers_of
 from clinhallu_gate.scoring import paper_scoring, strict_scoring
 from clinhallu_gate.tree.evidence import INSTANCES_FILE, TRACES_FILE, write_evidence
@@ -83,9 +84,11 @@ def write_folder(run: Run) -> ReportView:
     with for_owner_alone(wanted=prepared.confidential):
         _write_kept(run)
     with for_owner_alone(wanted=prepared.patient_data):
-        run.known = known_of(run) if prepared.patient_data else None
-        view = _write_documents(run)
+        decided = decision_of(run, run.told)
+        run.known = known_of(run, decided) if prepared.patient_data else None
+        view = _write_documents(run, decided)
         if run.known is not None:
+            write_accepted(prepared.kept_dir, run.known.accepted)
             view = _scanned(run, run.known) or view
         _finish(run)
     return view
@@ -105,10 +108,16 @@ def append_step_summary(view: ReportView) -> None:
         sys.stderr.write(f"$GITHUB_STEP_SUMMARY: {step_summary} cannot be written: {error.strerror}\n")
 
 
-def revoke(run: Run, found: ScanResult) -> ReportView:
-    """Write the folder of a run anew of which something was found where it may be shared: it decides nothing."""
+def revoke(run: Run, found: ScanResult, where: str) -> ReportView:
+    """Write the folder of a run anew of which something was found where it may be shared: it decides nothing.
+
+    Args:
+        run: The run.
+        found: What was found beside its folder.
+        where: As ``keep_findings`` says it.
+    """
     before = run.scanned or ScanResult(values=found.values)
-    run.withhold(before.with_hits(found.hits, files=found.files))
+    run.withhold(before.with_hits(found.hits, files=found.files), where)
     (run.prepared.run_dir / decision.FILE_NAME).unlink(missing_ok=True)  # also if nothing can be written any more
     with for_owner_alone(wanted=run.prepared.patient_data):
         view = _write_documents(run)
@@ -119,10 +128,11 @@ def revoke(run: Run, found: ScanResult) -> ReportView:
 def _scanned(run: Run, known: KnownValues) -> ReportView | None:
     """Search the documents for what is known of patients; return new ones that decide nothing if they hold any."""
     found = scan_folder(run, known)
-    if not found.hits:
-        run.scanned = found
+    if not found.result.hits:
+        run.scanned = found.result
         return None
-    run.withhold(found)
+    run.findings.join(found.findings)
+    run.withhold(found.result, keep_findings(run.prepared, run.findings))
     return _write_documents(run)
 
 
@@ -140,7 +150,13 @@ def _draft(folder: Path) -> Path:
 def _write_kept(run: Run) -> None:
     """Write what holds the texts: beside the run folder if that is to hold none."""
     prepared, folder = run.prepared, run.prepared.kept_dir
-    for name in (RESULTS_FILE, TRACES_FILE, INSTANCES_FILE, FAILURE_FILE):  # of a run that was not completed there
+    for name in (
+        RESULTS_FILE,
+        TRACES_FILE,
+        INSTANCES_FILE,
+        FAILURE_FILE,
+        HITS_FILE,
+    ):  # of a run that was not completed there
         (private_folder(prepared.run_dir) / name).unlink(missing_ok=True)
     rows = {dataset.name: dataset.rows for dataset in prepared.datasets if dataset.rows}
     write_evidence(folder, run.results, rows, about_of(prepared))
@@ -152,10 +168,13 @@ def _write_kept(run: Run) -> None:
         (folder / FAILURE_FILE).write_text(f"{run.failure_in_full}\n", "utf-8")
 
 
-def _write_documents(run: Run) -> ReportView:
-    """Write the run folder, in as much detail as is wanted; summary and terminal show no patient's text in any."""
+def _write_documents(run: Run, decided: decision.DecisionDocument | None = None) -> ReportView:
+    """Write the run folder, in as much detail as is wanted; summary and terminal show no patient's text in any.
+
+    ``decided`` is what the run came to, where that was asked before.
+    """
     folder, results = run.prepared.run_dir, run.told
-    decided, context = decision_of(run, results), _context(run)
+    decided, context = decided or decision_of(run, results), _context(run)
     view = report_view(decided, results, context, run.pictures)
     write_results(folder, results)
     write_report(folder, view, case_views(results, run.pictures))
@@ -236,6 +255,7 @@ def _context(run: Run) -> RunContext:
         machine=", ".join(machine().values()),
         alpha=prepared.rules.alpha,
         blocking_gates=prepared.rules.blocking_gates,
+        max_without_gold=prepared.thresholds.max_without_gold,
         calls_made=run.tally.made,
         calls_from_store=run.tally.from_store,
         alarms=alarms(prepared),

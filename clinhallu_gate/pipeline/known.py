@@ -6,48 +6,72 @@ from pathlib import Path
 from clinhallu_gate.pipeline.manifest import manifest_of
 from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.pipeline.run import Run
+from clinhallu_gate.private import make_private
+from clinhallu_gate.report.decision import DecisionDocument
 from clinhallu_gate.report.files import shows_texts
-from clinhallu_gate.scan import UNSEARCHED, Hit, KnownValues, ScanResult, Search, known_values
-from clinhallu_gate.scan.kept import places_of, said_by
+from clinhallu_gate.scan import UNSEARCHED, Findings, Hit, KnownValues, Search, Searched, known_values
+from clinhallu_gate.scan.kept import HITS_FILE, places_of, said_by, write_hits
 from clinhallu_gate.scan.values import identifiers_of
 from clinhallu_gate.scan.written import Written
 from clinhallu_gate.vocabulary import Detail
 
 
-def known_of(run: Run) -> KnownValues:
-    """Return what is searched in whatever may be shared of a run."""
+def known_of(run: Run, decided: DecisionDocument) -> KnownValues:
+    """Return what is searched in whatever may be shared of a run that came to this decision."""
     manifest = manifest_of(run.prepared, started=run.started, run=run).model_dump(mode="json")
     places = (places_of(manifest), *map(str, (run.prepared.run_dir.absolute(), run.prepared.options.root.absolute())))
-    return known_values(identifiers_of(run.prepared.datasets), said=said_by(manifest), places=" ".join(places))
+    return known_values(
+        identifiers_of(run.prepared.datasets),
+        said=said_by(manifest, decided.model_dump(mode="json")),
+        places=" ".join(places),
+        accepted=run.prepared.accepted,
+    )
 
 
-def scan_folder(run: Run, values: KnownValues) -> ScanResult:
+def scan_folder(run: Run, values: KnownValues) -> Searched:
     """Search all of the run folder that may be shared: names of files, contents, what is packed in them."""
     folder = run.prepared.run_dir
-    search, files = Search(values), list(_shared(folder, run.prepared.detail))
-    hits = [hit for path in files for hit in search.file(path, path.relative_to(folder).as_posix())]
+    search, files, findings = Search(values), list(_shared(folder, run.prepared.detail)), Findings()
+    hits = [hit for path in files for hit in findings.add(search.file(path, path.relative_to(folder).as_posix()))]
     names = "\n".join(path.relative_to(folder).as_posix() for path in files).encode()
-    return values.nothing_found.with_hits([*hits, *search.content(names, "a file's name")], files=len(files))
+    hits += findings.add(search.content(names, "a file's name"))
+    return Searched(values.nothing_found.with_hits(hits, files=len(files)), findings)
 
 
 def known_of_data(prepared: Prepared) -> KnownValues:
     """Return what is searched where nothing was evaluated."""
     places = f"{prepared.options.command} {prepared.options.root.absolute()}"
-    return known_values(identifiers_of(prepared.datasets), places=places)
+    return known_values(identifiers_of(prepared.datasets), places=places, accepted=prepared.accepted)
 
 
-def scan_beside(values: KnownValues, files: Iterable[Written], terminal: str) -> ScanResult:
+def scan_beside(values: KnownValues, files: Iterable[Written], terminal: str) -> Searched:
     """Search what pytest wrote beside the run folder: files (those that are there) and the terminal."""
-    search, found = Search(values), [file for file in files if file.path.is_file()]
-    hits: list[Hit] = [hit for file in found for hit in _in_file(search, file)]
-    hits += search.content(terminal.encode("utf-8", "replace"), "the terminal")
-    return values.nothing_found.with_hits(hits, files=len(found))
+    search, found, findings = Search(values), [file for file in files if file.path.is_file()], Findings()
+    hits = [hit for file in found for hit in _in_file(search, file, findings)]
+    hits += findings.add(search.content(terminal.encode("utf-8", "replace"), "the terminal"))
+    return Searched(values.nothing_found.with_hits(hits, files=len(found)), findings)
 
 
-def _in_file(search: Search, file: Written) -> list[Hit]:
+def keep_findings(prepared: Prepared, findings: Findings) -> str:
+    """Write what was hit for the site alone, whatever was written before; return the end of a sentence that says where.
+
+    Without anything it is empty.
+    """
+    if not findings.listed:
+        return ""
+    file = prepared.kept_dir / HITS_FILE
+    try:
+        make_private(prepared.kept_dir)
+        write_hits(prepared.kept_dir, findings)
+    except OSError as error:
+        return f"; {prepared.options.short(file)} cannot be written: {error.strerror}"
+    return f"; see {prepared.options.short(file)}"
+
+
+def _in_file(search: Search, file: Written, findings: Findings) -> list[Hit]:
     """Search a file; one that cannot be read may hold anything, unless it is gone by now."""
     try:
-        return search.content(file.read(), file.name)
+        return findings.add(search.content(file.read(), file.name))
     except FileNotFoundError:
         return []
     except OSError:

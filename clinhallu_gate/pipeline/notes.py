@@ -14,7 +14,7 @@ from clinhallu_gate.pipeline.gold_use import notes_on_gold
 from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.pipeline.run import Run
 from clinhallu_gate.report.figures import plural
-from clinhallu_gate.report.gold import ungated
+from clinhallu_gate.report.gold import without_gold
 from clinhallu_gate.vocabulary import Detail, Target
 
 #: Rows that were left out are named up to this number.
@@ -51,7 +51,7 @@ def searches_of(run: Run) -> Mapping[str, str]:
 
 def _on_gold(run: Run) -> Iterator[str]:
     """Say what could not be gated for want of gold, and whose word the rest is."""
-    yield from ungated(run.prepared.instances, run.gates, run.prepared.protocol.arms)
+    yield from without_gold(run.prepared.instances, run.gates, run.prepared.protocol.arms)
     yield from notes_on_gold(run.prepared)
 
 

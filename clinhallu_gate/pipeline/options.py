@@ -57,6 +57,8 @@ class RunOptions:
     """Flags of the hosted servers that the command line sets, such as ``--tensor-parallel-size``."""
     no_decision: bool = False
     report_detail: str | None = None
+    accepted_values: Path | None = None
+    """Table of patients' values that the known-value scan does not search, as they are found by chance."""
     preflight: str = "headers"
     """How closely patients' files are looked at before anything runs."""
     root: Path = Path()

@@ -41,6 +41,7 @@ from clinhallu_gate.protocol.spec import Protocol
 from clinhallu_gate.pseudonym import site_key
 from clinhallu_gate.records import Instance
 from clinhallu_gate.report.beside_public import Rates
+from clinhallu_gate.scan.accepted import read_accepted
 from clinhallu_gate.vocabulary import Detail
 
 DEFAULT_THRESHOLDS: Final = "thresholds/default.yaml"
@@ -64,6 +65,7 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
     thresholds = _thresholds(options, entry)
     run_dir = options.run_dir or _run_dir(options.root, entry.name)
     chosen, private_cache = _chosen(options), _private_cache(options, run_dir)
+    accepted = read_accepted(options.accepted_values, run_dir=run_dir) if options.accepted_values else ()
     loading = _loading(options, entry, chosen, private_cache)
     named = named_groups(thresholds)
     specs = options.data or _data_of(options, entry) or _no_data()
@@ -98,6 +100,7 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
         seed=seed,
         period=chosen.period,
         frozen=chosen.frozen,
+        accepted=accepted,
     )
     if prepared.by_oracle:
         for instance in everything:
@@ -160,6 +163,7 @@ def _public(run: Path, prepared: Prepared, by: JudgedBy) -> Rates:
         protocol=prepared.protocol,
         judge=by,
         unit=prepared.thresholds.unit,
+        max_without_gold=prepared.thresholds.max_without_gold,
     )
 
 

@@ -25,6 +25,7 @@ from clinhallu_gate.private import private_folder
 from clinhallu_gate.protocol.spec import Protocol
 from clinhallu_gate.records import Instance
 from clinhallu_gate.report.beside_public import Rates
+from clinhallu_gate.scan.values import Accepted
 from clinhallu_gate.vocabulary import Detail
 
 
@@ -62,6 +63,8 @@ class Prepared:
     """The days of the studies that were taken."""
     frozen: Frozen | None = None
     """The list of the instances that were taken."""
+    accepted: tuple[Accepted, ...] = ()
+    """What of patients is not searched in what may be shared, as it is found there by chance."""
 
     @property
     def entry(self) -> ModelEntry:

@@ -20,7 +20,15 @@ from clinhallu_gate.vocabulary import QuestionType, Unit
 _SAID = ["dataset", "id", "stratum", "cluster", "question_type"]
 
 
-def public_rates(run: Path, *, model_sha256: str | None, protocol: Protocol, judge: JudgedBy, unit: Unit) -> Rates:
+def public_rates(
+    run: Path,
+    *,
+    model_sha256: str | None,
+    protocol: Protocol,
+    judge: JudgedBy,
+    unit: Unit,
+    max_without_gold: float = 0.0,
+) -> Rates:
     """Return the headline rates of a finished run.
 
     Args:
@@ -29,6 +37,7 @@ def public_rates(run: Path, *, model_sha256: str | None, protocol: Protocol, jud
         protocol: As here.
         judge: As here.
         unit: What counts alike in the rates here, so that both are of one kind.
+        max_without_gold: The share of a rate's instances that may lack gold, as here.
 
     Raises:
         BadInput: It is no run that was completed, it holds patients' data, or model, protocol or judge are not those
@@ -49,7 +58,13 @@ def public_rates(run: Path, *, model_sha256: str | None, protocol: Protocol, jud
             "digest without --model-revision."
         )
     verdict_of = baseline_verdicts(run, option="--public-run")
-    figures = Figures(Frame.of(_instances(run)), verdict_of, unit=unit, repeats=document.repeats)
+    figures = Figures(
+        Frame.of(_instances(run)),
+        verdict_of,
+        unit=unit,
+        repeats=document.repeats,
+        max_without_gold=max_without_gold,
+    )
     return rates_of(f"{', '.join(one.name for one in document.datasets)} ({run})", figures)
 
 

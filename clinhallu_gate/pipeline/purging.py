@@ -14,7 +14,7 @@ from clinhallu_gate.pipeline.ids import IDS_FILE
 from clinhallu_gate.pipeline.run import FAILURE_FILE
 from clinhallu_gate.pipeline.verdict_table import RESULTS_FILE
 from clinhallu_gate.private import private_folder
-from clinhallu_gate.scan.kept import IDENTIFIERS_FILE
+from clinhallu_gate.scan.kept import HITS_FILE, IDENTIFIERS_FILE
 from clinhallu_gate.tree.evidence import INSTANCES_FILE, TRACES_FILE
 
 #: What a cache of patients' images holds; nothing else in the folder is touched.
@@ -28,6 +28,7 @@ _OF_A_RUN: Final = (
     TRACES_FILE,
     INSTANCES_FILE,
     FAILURE_FILE,
+    HITS_FILE,
     "store.sqlite",
     "server.log",
     "judge-server.log",

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clinhallu_gate.cells import fenced
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.judge.labels import SAMPLE, TEXT_SHA256
 from clinhallu_gate.judge.review import NotReviewable, Reviewed, draw, review_seed, reviewed, sought, token
@@ -28,9 +29,6 @@ COLUMNS: Final = (
 )
 #: Spreadsheets keep at most 32,767 characters in a cell; what is longer is cut where the reader can see it.
 _LONGEST: Final = 30_000
-#: With these a spreadsheet takes a cell for a formula; the last is the sign that marks such cells.
-_FORMULA: Final = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}")
-_MORE_FORMULA: Final = ("\N{FULLWIDTH HYPHEN-MINUS}", "\N{FULLWIDTH COMMERCIAL AT}", "'")
 _LINE_END: Final = " \N{RETURN SYMBOL} "
 _SAID: Final = ["dataset", "id", "stratum", "cluster", "question_type", "arm", "part", "text"]
 
@@ -209,5 +207,4 @@ def cell(text: str) -> str:
     >>> cell("=1+1"), cell("one\ntwo")
     ("'=1+1", 'one ⏎ two')
     """
-    shown = _LINE_END.join(visible(text, limit=_LONGEST).split("\n"))
-    return f"'{shown}" if shown.lstrip().startswith((*_FORMULA, *_MORE_FORMULA)) else shown
+    return fenced(_LINE_END.join(visible(text, limit=_LONGEST).split("\n")))

@@ -31,7 +31,7 @@ from clinhallu_gate.redaction import redacted
 from clinhallu_gate.report.decision import Stopped
 from clinhallu_gate.report.pictures import ASSETS, PICTURES, Pictures
 from clinhallu_gate.results import Results
-from clinhallu_gate.scan import KnownValues, ScanResult
+from clinhallu_gate.scan import Findings, KnownValues, ScanResult
 from clinhallu_gate.shelf import Shelf
 from clinhallu_gate.unquoted import place_of
 from clinhallu_gate.vocabulary import Decision, Detail
@@ -91,6 +91,8 @@ class Run:
     """What is searched in whatever may be shared; of other data than patients' None."""
     scanned: ScanResult | None = None
     """What a search for patients' names and ids in the run's documents came to; None before it, and of other data."""
+    findings: Findings = field(default_factory=Findings)
+    """What was hit, for the site alone."""
     started: str = ""
     finished: str = ""
     _without_texts: Results | None = None
@@ -186,7 +188,8 @@ class Run:
         lacking = [found.reason for found in self.reviews.values() if isinstance(found, NoSample)]
         if lacking and prepared.labels.sample is not None:  # or who does not like a label would only delete its row
             raise BadInput(f"--labels: {prepared.options.labels}: is no sheet of this run any more: {lacking[0]}.")
-        return {reading: found.bad for reading, found in self.reviews.items() if isinstance(found, ReviewSample)}
+        samples = {reading: found for reading, found in self.reviews.items() if isinstance(found, ReviewSample)}
+        return {reading: {**found.bad, **dict.fromkeys(found.without_gold)} for reading, found in samples.items()}
 
     def _decide(self) -> tuple[GateResult, ...]:
         reviews = self._reviewed()
@@ -217,9 +220,9 @@ class Run:
         reason = f"the evaluation was not completed: {self.failure}"
         self.gates = tuple(gate_result(spec, None, reason) for spec in self.selected)
 
-    def withhold(self, found: ScanResult) -> None:
-        """Take the decision back: a file that may be shared holds something of a patient."""
-        said = f"known-value scan: {found.sentence}; do not hand it on"
+    def withhold(self, found: ScanResult, where: str) -> None:
+        """Take the decision back: a file that may be shared holds something of a patient. ``where`` says what it is."""
+        said = f"known-value scan: {found.sentence}; do not hand it on{where}"
         other = self.failure if self.scanned is None or not self.scanned.hits else ""  # else it is this one, shorter
         self.scanned = found
         self.failure = self.failure_in_full = f"{other}; {said}" if other else said

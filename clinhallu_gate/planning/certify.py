@@ -1,7 +1,7 @@
 """What the patients that there are can show: not how many a truth needs, but which truth so many suffice for."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from typing import Final, Literal
@@ -11,12 +11,13 @@ import numpy as np
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.gate.limits import bound, natural
-from clinhallu_gate.gate.metrics import members_of, readings
+from clinhallu_gate.gate.metrics import members_of, readings, too_little_gold
 from clinhallu_gate.gate.result import threshold_of
 from clinhallu_gate.planning.question import DISCORDANCE
 from clinhallu_gate.records import Instance, Record
 from clinhallu_gate.stats.enough import patients_without_any, patients_without_difference
 from clinhallu_gate.stats.exact import clopper_pearson_upper
+from clinhallu_gate.stats.sample import BoolArray
 from clinhallu_gate.stats.shown import Layout, largest_truth, limit_at_best
 from clinhallu_gate.vocabulary import ANSWER, Arm, Metric, Stage, Target, Unit
 
@@ -39,7 +40,8 @@ class Shown(Record):
     instances: int
     says: Literal["truth", "too_few", "events", "no_gold", "list"]
     """``truth``: what is known is which truth passes. ``too_few``: no truth does. ``events``: they are counted.
-    ``no_gold``: it is not applicable. ``list``: it speaks of this list, so it only compares."""
+    ``no_gold``: more instances lack gold than are allowed, so it is not applicable, or than events are, so it cannot
+    pass. ``list``: it speaks of this list, so it only compares."""
     truth: float | None = None
     """On the metric's own scale (of ``max_drop``, the true drop): there, or beyond, it passes with ``POWER``."""
     limit: float | None = None
@@ -48,6 +50,8 @@ class Shown(Record):
     """Patients: of ``too_few`` the fewest with which a faultless model passes; of ``max_drop`` those that pass with
     ``POWER`` if nothing changed. None where no number up to a million does."""
     without_gold: int = 0
+    """Instances without the gold that the gate needs; up to the share that the thresholds file allows they are counted
+    as bad here, as they are for its PASS."""
 
 
 class Capability(Record):
@@ -69,7 +73,13 @@ class _Scope:
     """The instances that a gate speaks of."""
 
     layout: Layout
-    instances: tuple[Instance, ...]
+    instances: int
+    lacking: BoolArray
+    """Which of them lack gold that the gate needs, shape (instances,)."""
+
+    @property
+    def without_gold(self) -> int:
+        return int(np.count_nonzero(self.lacking))
 
 
 def capability(
@@ -85,7 +95,7 @@ def capability(
 
     The chance of a PASS is simulated with the gate's own limits: the strata, the sizes of the clusters and the unit are
     those of the data, patients differ by a beta distribution (of pairs, Dirichlet) with correlation ``ICC``, and every
-    instance is judged. It takes some tenths of a second.
+    instance is judged, but for those without gold, which count as bad. It takes some tenths of a second.
 
     Args:
         specs: The gates of the thresholds file.
@@ -97,7 +107,7 @@ def capability(
     """
     frame = Frame.of(instances)
     wanted = [spec for spec in specs if spec.blocking and (baseline or spec.max_drop is None)]
-    found = [_shown(spec, _scope(spec, frame, instances), alpha, arms or {}) for spec in wanted]
+    found = [_shown(spec, _scope(spec, frame, instances, arms or {}), alpha) for spec in wanted]
     return Capability(
         patients=int(np.unique(frame.cluster).size),
         instances=len(instances),
@@ -107,16 +117,20 @@ def capability(
     )
 
 
-def _scope(spec: GateSpec, frame: Frame, instances: Sequence[Instance]) -> _Scope:
+def _scope(
+    spec: GateSpec, frame: Frame, instances: Sequence[Instance], arms: Mapping[Arm, Mapping[Stage, str]]
+) -> _Scope:
     members = members_of(spec, frame)
     layout = Layout.of(frame.stratum[members], frame.cluster[members], alike=spec.unit is Unit.PATIENT)
-    return _Scope(layout, tuple(instances[place] for place in members))
+    lacking = _without_gold(spec, (instances[place] for place in members), arms)
+    worst = lacking if lacking.any() else None
+    return _Scope(replace(layout, worst=worst, by_layout=spec.may_lack_gold), members.size, lacking)
 
 
-def _shown(spec: GateSpec, scope: _Scope, alpha: float, arms: Mapping[Arm, Mapping[Stage, str]]) -> Shown:
-    lacking = _without_gold(spec, scope.instances, arms)
-    if lacking:
-        return _said(spec, scope, says="no_gold", without_gold=lacking)
+def _shown(spec: GateSpec, scope: _Scope, alpha: float) -> Shown:
+    refused = too_little_gold(spec, scope.without_gold, scope.instances) is not None
+    if refused or (spec.max_events is not None and scope.without_gold > spec.max_events):
+        return _said(spec, scope, says="no_gold")
     if spec.target is Target.BENCHMARK:
         return _said(spec, scope, says="list")
     if not scope.instances:
@@ -164,13 +178,14 @@ def _natural(spec: GateSpec, y: float) -> float:
     return float(natural(spec, Fraction(y)))
 
 
-def _without_gold(spec: GateSpec, instances: Iterable[Instance], arms: Mapping[Arm, Mapping[Stage, str]]) -> int:
-    """Return how many instances lack a gold text that is given to the model, or that a stage is judged by."""
+def _without_gold(spec: GateSpec, instances: Iterable[Instance], arms: Mapping[Arm, Mapping[Stage, str]]) -> BoolArray:
+    """Return which instances lack a gold text that is given to the model, or that a stage is judged by."""
     needed = {reading.part for reading in readings(spec) if reading.part != ANSWER}
     needed |= {
         stage for reading in readings(spec) for stage, whose in arms.get(reading.arm, {}).items() if whose == "gold"
     }
-    return sum(any(instance.gold.text(Stage(stage)) is None for stage in needed) for instance in instances)
+    lacking = (any(instance.gold.text(Stage(stage)) is None for stage in needed) for instance in instances)
+    return np.fromiter(lacking, dtype=np.bool_)
 
 
 def _said(spec: GateSpec, scope: _Scope, **more: object) -> Shown:
@@ -182,7 +197,8 @@ def _said(spec: GateSpec, scope: _Scope, **more: object) -> Shown:
             "bound": name,
             "threshold": threshold,
             "patients": scope.layout.clusters,
-            "instances": len(scope.instances),
+            "instances": scope.instances,
+            "without_gold": scope.without_gold,
             **more,
         }
     )

@@ -18,7 +18,7 @@ from clinhallu_gate.hosting.endpoint import root_url
 from clinhallu_gate.pipeline.asked import is_public
 from clinhallu_gate.pipeline.folder import append_step_summary, begin_folder, decision_of, revoke, write_folder
 from clinhallu_gate.pipeline.hosts import Hosts
-from clinhallu_gate.pipeline.known import known_of_data, scan_beside
+from clinhallu_gate.pipeline.known import keep_findings, known_of_data, scan_beside
 from clinhallu_gate.pipeline.plan import make_plan
 from clinhallu_gate.pipeline.prepare import prepare
 from clinhallu_gate.pipeline.prepared import Prepared
@@ -29,13 +29,13 @@ from clinhallu_gate.plugin.confined import confined, quoting_nobody
 from clinhallu_gate.plugin.exchange import NO_SERVER, NOTHING, Exchange, Selection, ServerAddress
 from clinhallu_gate.plugin.options import is_asked, run_options
 from clinhallu_gate.plugin.progress import Progress, teller
-from clinhallu_gate.plugin.sharing import Heard, listen, written_beside
+from clinhallu_gate.plugin.sharing import Heard, listen, tests_counted, written_beside
 from clinhallu_gate.plugin.terminal import write_capability, write_preflight, write_summary
 from clinhallu_gate.plugin.view import RunView
 from clinhallu_gate.private import make_private, without_core
 from clinhallu_gate.records import Instance
 from clinhallu_gate.report.model import ReportView
-from clinhallu_gate.scan import UNSEARCHED, Hit, ScanResult
+from clinhallu_gate.scan import UNSEARCHED, Findings, Hit, ScanResult, Searched
 from clinhallu_gate.unquoted import place_of
 
 NO_MODEL: Final = (
@@ -262,23 +262,28 @@ class ControllerState:
         """
         if self.prepared is None or not self.prepared.patient_data:
             return
-        found = self._searched(self.prepared)
+        searched = self._searched(self.prepared)
+        found = searched.result
         if not found.hits:
             return
         self._withheld = True
-        self._say(f"known-value scan: {found.sentence}; do not hand it on. There is no decision (11).")
+        findings = self.run.findings if self.run is not None else Findings()
+        findings.join(searched.findings)
+        where = keep_findings(self.prepared, findings)
+        self._say(f"known-value scan: {found.sentence}; do not hand it on{where}. There is no decision (11).")
         if self.run is not None and self.run.finished:
             self.shown = None
             with quoting_nobody(wanted=True, kept_in=self.prepared.kept_dir):
-                self.shown = revoke(self.run, found)
+                self.shown = revoke(self.run, found, where)
 
-    def _searched(self, prepared: Prepared) -> ScanResult:
+    def _searched(self, prepared: Prepared) -> Searched:
         try:
             known = (self.run.known if self.run is not None else None) or known_of_data(prepared)
-            return scan_beside(known, written_beside(self._config), self._heard.text if self._heard else "")
+            sought = known.without(tests_counted(self._config))
+            return scan_beside(sought, written_beside(self._config), self._heard.text if self._heard else "")
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody knows what those files hold
             unread = Hit(file=f"what pytest wrote ({place_of(error)})", what=UNSEARCHED)
-            return ScanResult(values=0, hits=(unread,))
+            return Searched(ScanResult(values=0, hits=(unread,)))
 
     def _say(self, line: str) -> None:
         reporter = self._config.pluginmanager.getplugin("terminalreporter")

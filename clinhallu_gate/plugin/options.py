@@ -116,6 +116,11 @@ def _add_decision(group: pytest.OptionGroup) -> None:
         metavar="LEVEL",
         help="full, redacted (no text, no image) or summary (no instance); default: full, redacted for patient data",
     )
+    group.addoption(
+        "--accepted-values",
+        metavar="FILE",
+        help="private table of lines of hits.csv: what of patients' numbers is found by chance, who says so, and why",
+    )
     group.addoption("--run-dir", metavar="DIR", help="where the run is kept (default: reports/MODEL/TIME)")
     group.addoption(
         "--private-cache",
@@ -166,6 +171,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         serve_flags=_serve_flags(config),
         no_decision=option.no_decision,
         report_detail=option.report_detail,
+        accepted_values=_path("--accepted-values", option.accepted_values),
         preflight=option.preflight,
         root=config.rootpath,
         command=repeatable(sys.argv[1:]),

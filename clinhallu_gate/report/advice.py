@@ -43,8 +43,9 @@ def _again(context: RunContext) -> Step:
     command = one_line(context.resumed or context.command, limit=_COMMAND)
     if context.found:
         return Step(
-            text="The same run would find the same. See what is named, and rename or mend what brings it in (a group, "
-            "a file, a test that shows texts; rows whose ids are found by chance). Then go on from finished calls:",
+            text="The same run would find the same. See what is named (hits.csv in the private folder has the words), "
+            "and rename or mend what brings it in: a group, a file, a test that shows texts. A number that is found by "
+            "chance can be accepted (--accepted-values). Then go on from finished calls:",
             command=command,
         )
     how = "Run it again in its own folder" if context.resumed else "Run the same command again"
@@ -94,6 +95,8 @@ def _undecided(document: DecisionDocument) -> Iterator[Step]:
         text = "More instances are needed, but an estimate lies so near its threshold that thousands may not decide."
         if any(gate.further is None and gate.unjudged for gate in open_):
             text += " Missing verdicts could tip it: the same command asks for them again."
+        if any(gate.further is None and gate.without_gold for gate in open_):
+            text += " The gold that lacks could tip it."
     elif any(gate.unit is Unit.PATIENT for gate in open_):
         text = (
             "Evaluate more patients (--data, or no --limit): each gate says how many likely decide it, if rates "

@@ -62,7 +62,9 @@ def rates_of(name: str, figures: Figures, members: Sequence[int] | None = None) 
     return Rates(name=name, rates={metric: rate for metric, one in found.items() if (rate := _rate(one)) is not None})
 
 
-def public_table(results: Results, public: Rates | None, *, unit: Unit, repeats: int) -> TableView | None:
+def public_table(
+    results: Results, public: Rates | None, *, unit: Unit, repeats: int, max_without_gold: float = 0.0
+) -> TableView | None:
     """Return local rates beside public ones: those of another run, else of the run's own data without patients.
 
     None if there are not both.
@@ -72,7 +74,8 @@ def public_table(results: Results, public: Rates | None, *, unit: Unit, repeats:
     others = [place for place, instance in enumerate(listed) if not instance.phi]
     if not local or (public is None and not others):
         return None
-    figures = Figures(Frame.of(listed), results.bare_verdict, unit=unit, repeats=repeats)
+    frame = Frame.of(listed)
+    figures = Figures(frame, results.bare_verdict, unit=unit, repeats=repeats, max_without_gold=max_without_gold)
     here = rates_of(_named(listed, local), figures, local)
     there = public or rates_of(_named(listed, others), figures, others)
     both = [metric for metric in RATES if metric in here.rates and metric in there.rates]

@@ -175,7 +175,11 @@ def _cell(column: str, figure: Figure | None, units: _Units) -> RateCell:
     if figure.few or figure.estimate is None:
         return RateCell(
             column=column,
-            text=f"uncertain: {units.counted(figure)}" if figure.unjudged < figure.n else "unjudged",
+            text=f"uncertain: {units.counted(figure)}"
+            if figure.known
+            else "unjudged"
+            if figure.unjudged
+            else "no gold",
             interval=roughly_between(figure.low, figure.high),
             few=True,
             span=Span(estimate=None, low=figure.low, high=figure.high),

@@ -70,11 +70,15 @@ def claim(shown: Shown) -> str:
 
 def can_be(shown: Shown) -> str:
     """Return on which condition it can be shown, or why it cannot."""
+    counted = shown.without_gold and shown.says != "no_gold"
+    return f"{_can_be(shown)}; {shown.without_gold:,} without gold counted as bad" if counted else _can_be(shown)
+
+
+def _can_be(shown: Shown) -> str:
     match shown.says:
         case "no_gold":
-            return (
-                f"not at all: {shown.without_gold:,} of {plural(shown.instances, 'instance')} have no gold text for it"
-            )
+            among = f"{shown.without_gold:,} of {plural(shown.instances, 'instance')} have no gold text for it"
+            return f"not at all: {among}"
         case "list":
             return "only of this very list: the gate compares, and says nothing of other patients"
         case "events":

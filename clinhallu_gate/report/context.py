@@ -43,6 +43,8 @@ class RunContext(Record):
     alpha: float = 0.05
     """One-sided error of a PASS."""
     blocking_gates: int = 1
+    max_without_gold: float = 0.0
+    """Largest share of a figure's instances that may lack the gold which it needs, as of a gate's."""
     calls_made: int
     calls_from_store: int
     notes: tuple[str, ...] = ()

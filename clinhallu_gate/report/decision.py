@@ -194,6 +194,7 @@ def _held_back(gate: GateResult) -> GateResult:
     if gate.decision in (None, Decision.NOT_APPLICABLE):
         return gate
     kept = {"decision": None, "reason": HELD_BACK, "n": gate.n, "failed": gate.failed, "unjudged": gate.unjudged}
+    kept["without_gold"] = gate.without_gold
     what = {name: getattr(gate, name) for name in ("id", "metric", "scope", "arm", "severity", "target", "threshold")}
     return GateResult(**what, **kept, tag=gate.tag, unit=gate.unit, estimate=None, interval=None, interval_levels=None)
 

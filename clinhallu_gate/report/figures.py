@@ -41,7 +41,7 @@ def measured(gate: GateResult) -> str | None:
 
 def _events(gate: GateResult) -> str:
     """Return how many of the instances that are known had an event: ``1 of 40``."""
-    known = gate.n - gate.unjudged
+    known = gate.n - gate.unjudged - gate.without_gold
     share = 1.0 - (gate.estimate or 0.0) if gate.metric is Metric.ANSWER_ACCURACY else gate.estimate or 0.0
     return f"{round(share * known)} of {known}"
 

@@ -45,6 +45,7 @@ def gate_view(gate: GateResult, context: RunContext) -> GateView:
         n=gate.n,
         failed=gate.failed,
         unjudged=gate.unjudged,
+        without_gold=gate.without_gold,
         reason=_capital(one_line(gate.reason)),
         rationale=one_line(context.rationale.get(gate.id, "")),
         plotted=_plotted(gate),

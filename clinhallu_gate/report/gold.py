@@ -1,4 +1,4 @@
-"""Whose word the gold of a run is, and what could not be gated for want of it."""
+"""Whose word the gold of a run is, and what the want of it did to gates."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
@@ -47,17 +47,26 @@ def unsigned_note(unsigned: int, instances: int) -> str:
     )
 
 
-def ungated(instances: Sequence[Instance], gates: Sequence[GateResult], arms: Arms) -> tuple[str, ...]:
-    """Say which figures could not be gated since instances lack the gold that they need, and how many do.
+def without_gold(instances: Sequence[Instance], gates: Sequence[GateResult], arms: Arms) -> tuple[str, ...]:
+    """Say of which figures instances lack the gold that they need, how many do, and what that did to their gates.
+
+    ``not gated`` where a gate is not applicable, ``counted at worst`` where the thresholds file allows so many.
 
     Args:
         instances: Those of the run, with their gold.
         gates: As they were decided.
         arms: What each arm of the protocol is given, and whose.
     """
-    idle = (gate for gate in gates if gate.decision is Decision.NOT_APPLICABLE)
-    wanted = dict.fromkeys(Reading(gate.arm, METRIC_STAGE.get(gate.metric, ANSWER)) for gate in idle)
-    return tuple(line for reading in wanted for line in _lacking(instances, reading, arms[reading.arm]))
+    told = {
+        "not gated": (gate for gate in gates if gate.decision is Decision.NOT_APPLICABLE),
+        "counted at worst": (gate for gate in gates if gate.without_gold),
+    }
+    return tuple(
+        f"{begin}, {line}"
+        for begin, those in told.items()
+        for reading in dict.fromkeys(Reading(gate.arm, METRIC_STAGE.get(gate.metric, ANSWER)) for gate in those)
+        for line in _lacking(instances, reading, arms[reading.arm])
+    )
 
 
 def _lacking(instances: Sequence[Instance], reading: Reading, given: Mapping[Stage, str]) -> Iterator[str]:
@@ -68,4 +77,4 @@ def _lacking(instances: Sequence[Instance], reading: Reading, given: Mapping[Sta
         part = reading.part
         what = _SYMBOL[Stage(part)] if part != ANSWER else f"answers {ARM_TITLE[reading.arm]}"
         stages = " or ".join(STAGE_TITLE[stage].lower() for stage in lacking)
-        yield f"not gated, {what}: {without:,} of {len(instances):,} instances have no gold for {stages}"
+        yield f"{what}: {without:,} of {len(instances):,} instances have no gold for {stages}"

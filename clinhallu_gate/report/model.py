@@ -61,6 +61,7 @@ class GateView(Record):
     n: int
     failed: int
     unjudged: int
+    without_gold: int
     reason: str
     rationale: str
     plotted: Plotted | None

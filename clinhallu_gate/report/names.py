@@ -70,6 +70,7 @@ METHOD_TITLE: dict[Method, str] = {
     Method.KORN_GRAUBARD: "Clopper-Pearson with the effective number of instances (after Korn and Graubard)",
     Method.TANGO: "Tango's score for pairs",
     Method.TANGO_CLUSTERED: "Tango's score with the effective number of pairs",
+    Method.BY_LAYOUT: "limits by strata and clusters alone, as gold may lack",
     Method.BETTING: "a betting test, which holds at every n",
     Method.EVENTS: "events counted; their rate by Clopper-Pearson",
     Method.LABELS: "labels by people alone",

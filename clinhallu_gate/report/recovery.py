@@ -70,7 +70,7 @@ def _arm_view(figures: Figures, document: DecisionDocument, arm: Arm) -> ArmView
         accuracy=percent(accuracy.estimate),
         accuracy_interval=between(accuracy.low, accuracy.high),
         accuracy_span=accuracy.span,
-        n=found.n - found.unjudged,
+        n=found.known,
         recovery=_NONE if gain is None else points(gain.estimate),
         recovery_interval=None if gain is None else points_between(gain.low, gain.high),
         recovery_span=None if gain is None else gain.span,

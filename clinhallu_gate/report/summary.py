@@ -87,8 +87,9 @@ def _row(gate: GateView, *, measured: bool) -> str:
     if not measured:
         return f"| {code(gate.id)} | {word} | {gate.n} | {gate.unjudged} |"
     figures = f"{gate.estimate or '-'} | {gate.interval or '-'} | {gate.threshold}"
-    unjudged = f" ({gate.unjudged} unjudged)" if gate.unjudged else ""
-    return f"| {code(gate.id)} | {word} | {figures} | {gate.seen or gate.n}{unjudged} |"
+    lacks = {"unjudged": gate.unjudged, "without gold": gate.without_gold}
+    named = ", ".join(f"{count} {what}" for what, count in lacks.items() if count)
+    return f"| {code(gate.id)} | {word} | {figures} | {gate.seen or gate.n}{f' ({named})' if named else ''} |"
 
 
 def _capability(view: ReportView) -> Iterator[str]:

@@ -27,21 +27,27 @@ _PROBE: Final = {Truth.BROKEN: "broken", Truth.REWORDED: "reworded"}
 
 
 def tables(
-    document: DecisionDocument, results: Results, *, named: bool = True, public: Rates | None = None
+    document: DecisionDocument,
+    results: Results,
+    *,
+    named: bool = True,
+    public: Rates | None = None,
+    max_without_gold: float = 0.0,
 ) -> tuple[TableView, ...]:
     """Return the tables of a run; one that was not completed has at most an unfit judge's, and a tree's figures.
 
-    Instances are ``named`` in them, or only counted; ``public`` are the rates of the same model on public data.
+    Instances are ``named`` in them, or only counted; ``public`` are the rates of the same model on public data, and up
+    to the share ``max_without_gold`` of a rate's instances may lack gold.
     """
-    return tuple(_tables(document, results, named=named, public=public))
+    found = tuple(_tables(document, results, named=named))
+    if not document.completed:
+        return found
+    unit = Unit.PATIENT if any(gate.unit is Unit.PATIENT for gate in document.gates) else Unit.INSTANCE
+    beside = public_table(results, public, unit=unit, repeats=document.repeats, max_without_gold=max_without_gold)
+    return found if beside is None else (beside, *found)
 
 
-def _tables(document: DecisionDocument, results: Results, *, named: bool, public: Rates | None) -> Iterator[TableView]:
-    if document.completed:
-        unit = Unit.PATIENT if any(gate.unit is Unit.PATIENT for gate in document.gates) else Unit.INSTANCE
-        beside = public_table(results, public, unit=unit, repeats=document.repeats)
-        if beside is not None:
-            yield beside
+def _tables(document: DecisionDocument, results: Results, *, named: bool) -> Iterator[TableView]:
     if document.published is not None:
         yield _published(document.published)
     if (flips := flips_table(document, results, named=named)) is not None:

@@ -112,6 +112,7 @@ def _gates(view: ReportView, width: int) -> Iterator[TerminalLine]:
         for text in [_aligned(row, widths)] if table else _stacked(row, widths[0]):
             yield TerminalLine(text=text.rstrip(), style=style)
     yield from _labelled("unjudged", _unjudged(view.gates), width, style="yellow")
+    yield from _labelled("no gold", _without_gold(view.gates), width, style="yellow")
     yield from _labelled("rates", [view.judge_defined] if view.judge_defined else [], width)
 
 
@@ -145,3 +146,11 @@ def _stacked(row: Sequence[str], indent: int) -> list[str]:
 
 def _unjudged(gates: Iterable[GateView]) -> list[str]:
     return [f"{gate.unjudged} of {gate.n} in {gate.id}" for gate in gates if gate.unjudged]
+
+
+def _without_gold(gates: Iterable[GateView]) -> list[str]:
+    return [
+        f"{gate.without_gold} of {gate.n} in {gate.id}, counted at worst either way"
+        for gate in gates
+        if gate.without_gold
+    ]

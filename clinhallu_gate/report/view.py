@@ -33,7 +33,7 @@ def report_view(
     A run that was not completed shows what is missing and why, and no rate; a summary names no instance.
     """
     done, listing = decision.completed, context.detail is not Detail.SUMMARY
-    figures = _figures(decision, results)
+    figures = _figures(decision, results, context)
     return ReportView(
         headline=headline(decision, context),
         model=one_line(context.model),
@@ -52,7 +52,9 @@ def report_view(
         judge_defined=judge_defined(decision, context) if done else None,
         recovery=recovery_view(figures, decision) if done else None,
         breakdown=breakdown_view(figures, results) if done else None,
-        tables=tables(decision, results, named=listing, public=context.public),
+        tables=tables(
+            decision, results, named=listing, public=context.public, max_without_gold=context.max_without_gold
+        ),
         completeness=completeness(results, named=listing),
         costs=cost_view(results, context),
         cases=cases(results, pictures) if done and listing else None,
@@ -64,10 +66,15 @@ def report_view(
     )
 
 
-def _figures(decision: DecisionDocument, results: Results) -> Figures:
+def _figures(decision: DecisionDocument, results: Results, context: RunContext) -> Figures:
     """Return what gives figures beside the gates', of the same unit as theirs."""
-    unit = Unit.PATIENT if any(gate.unit is Unit.PATIENT for gate in decision.gates) else Unit.INSTANCE
-    return Figures(Frame.of(results.instances), results.bare_verdict, unit=unit, repeats=decision.repeats)
+    return Figures(
+        Frame.of(results.instances),
+        results.bare_verdict,
+        unit=Unit.PATIENT if any(gate.unit is Unit.PATIENT for gate in decision.gates) else Unit.INSTANCE,
+        repeats=decision.repeats,
+        max_without_gold=context.max_without_gold,
+    )
 
 
 def _against(decision: DecisionDocument) -> str:

@@ -1,6 +1,7 @@
-"""What a scan found: files and kinds of values, never a value."""
+"""What a scan found: files and kinds of values for everybody, the values and their places for the site alone."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Final
 
 from clinhallu_gate.records import Record
@@ -13,6 +14,8 @@ _KINDS: Final = {
 }
 #: What is said of a file that could not be searched: nobody knows what it holds.
 UNSEARCHED: Final = "unsearched"
+#: Values by file that are listed for the site.
+LISTED: Final = 10_000
 
 
 class Hit(Record):
@@ -29,6 +32,50 @@ class Hit(Record):
         return f"{self.file} holds {_KINDS[self.what]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Where a file holds a value: for the site alone."""
+
+    file: str
+    what: str
+    value: str = field(repr=False)
+    """In normal form."""
+    times: int
+    """How often it stands there."""
+    places: tuple[str, ...] = field(repr=False)
+    """The first of them: the words around it."""
+
+    @property
+    def hit(self) -> Hit:
+        """What everybody may be told of it."""
+        return Hit(file=self.file, what=self.what)
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found, and where, for the site alone: as much of it as people look through."""
+
+    listed: list[Finding] = field(default_factory=list, repr=False)
+    more: int = 0
+    """Findings beyond those that are listed."""
+
+    def add(self, found: Iterable[Finding]) -> list[Hit]:
+        """Take note of more; return what everybody may be told of it."""
+        hits: dict[Hit, None] = {}
+        for one in found:
+            hits[one.hit] = None
+            if len(self.listed) < LISTED:
+                self.listed.append(one)
+            else:
+                self.more += 1
+        return list(hits)
+
+    def join(self, other: "Findings") -> None:
+        """Take note of what was found elsewhere."""
+        self.add(other.listed)
+        self.more += other.more
+
+
 class ScanResult(Record):
     """What the scan came to."""
 
@@ -38,6 +85,11 @@ class ScanResult(Record):
     """Such values that are too short to be told from other text, so they were not searched."""
     common: int = 0
     """Such values that are words of the gate itself, so they were not searched."""
+    accepted: int = 0
+    """Values that were not searched, as people of the site stand for it that they are found by chance."""
+    accepted_by: int = 0
+    """How many people. Who they are, and what they accepted, is in ``accepted.csv`` in the private folder; nor is
+    there a digest of it here, by which whoever guesses such a number could tell."""
     files: int = 0
     """Files that were looked into."""
     hits: tuple[Hit, ...] = ()
@@ -60,6 +112,9 @@ class ScanResult(Record):
             )
             if number
         ]
+        if self.accepted:
+            people = f"{self.accepted_by:,} {'person' if self.accepted_by == 1 else 'people'}"
+            skipped.append(f"{self.accepted:,} accepted by {people} as no patient's data")
         return (
             f"{self.values:,} values of patients (names, ids, dates of birth){''.join(f'; {one}' for one in skipped)}"
         )
@@ -68,3 +123,11 @@ class ScanResult(Record):
         """Return this with what was found in more files."""
         found = tuple(dict.fromkeys((*self.hits, *hits)))
         return self.model_copy(update={"hits": found, "files": self.files + files})
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What a scan came to: for everybody, and for the site alone."""
+
+    result: ScanResult
+    findings: Findings = field(default_factory=Findings, repr=False)

@@ -1,15 +1,22 @@
-"""The values of a run in its private folder, so that what is made of the run later can be searched for them, too."""
+"""What a run keeps of its scan in its private folder: the values, and where they were hit."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from clinhallu_gate.cells import fenced, unfenced
 from clinhallu_gate.datasets.dataset import Identifier
+from clinhallu_gate.private import open_for_owner
+from clinhallu_gate.scan.found import Findings
 
 IDENTIFIERS_FILE: Final = "identifiers.csv"
-#: With these a spreadsheet takes a cell for a formula; the last is the sign that marks such cells.
-_FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'")
+"""What is searched, so that what is made of the run later can be searched for it, too."""
+HITS_FILE: Final = "hits.csv"
+"""What was found, and where."""
+ACCEPTED_BY, REASON = "accepted_by", "reason"
+"""Columns that people fill in of what is no leak."""
+HITS_COLUMNS: Final = ("file", "what", "value", "times", "place", ACCEPTED_BY, REASON)
 
 
 def write_identifiers(folder: Path, identifiers: Iterable[Identifier]) -> None:
@@ -18,25 +25,30 @@ def write_identifiers(folder: Path, identifiers: Iterable[Identifier]) -> None:
         with (folder / IDENTIFIERS_FILE).open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(Identifier._fields)
-            writer.writerows((what, _cell(value)) for what, value in rows)
+            writer.writerows((what, fenced(value)) for what, value in rows)
 
 
 def read_identifiers(folder: Path) -> tuple[Identifier, ...]:
     """Return what a run's private folder says; nothing if it is not there. Raises ``OSError``."""
     try:
         with (folder / IDENTIFIERS_FILE).open(encoding="utf-8", newline="") as file:
-            return tuple(Identifier(row["what"], _uncell(row["value"])) for row in csv.DictReader(file))  # type: ignore[arg-type]
+            return tuple(Identifier(row["what"], unfenced(row["value"])) for row in csv.DictReader(file))  # type: ignore[arg-type]
     except FileNotFoundError:
         return ()
 
 
-def _cell(value: str) -> str:
-    """Return a value as a cell that no spreadsheet runs: an apostrophe stands before what would begin a formula."""
-    return f"'{value}" if value.lstrip().startswith(_FORMULA) else value
-
-
-def _uncell(text: str) -> str:
-    return text[1:] if text.startswith("'") and text[1:].lstrip().startswith(_FORMULA) else text
+def write_hits(folder: Path, findings: Findings) -> None:
+    """Write where values were found, a line a place, to a file that its owner alone may read. Raises ``OSError``."""
+    with open(folder / HITS_FILE, "w", encoding="utf-8", newline="", opener=open_for_owner) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HITS_COLUMNS)
+        for found in findings.listed:
+            for place in found.places or ("",):
+                writer.writerow(
+                    (*map(fenced, (found.file, found.what, found.value)), found.times, fenced(place), "", "")
+                )
+        if findings.more:
+            writer.writerow(("", "", "", findings.more, "more such findings, which are not listed", "", ""))
 
 
 def said_by(*documents: Mapping[str, Any]) -> str:
@@ -59,7 +71,7 @@ def _numbers(value: object) -> Iterator[str]:
         for each in value:
             yield from _numbers(each)
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield str(value)
+        yield str(int(value) if value == value // 1 else value)  # of 3.0 sentences say 3
 
 
 def _facts(document: Mapping[str, Any]) -> Iterator[str]:

@@ -5,11 +5,11 @@ is a number of fewer than ``SHORTEST_NUMBER`` digits, or if the gate's own words
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from clinhallu_gate.datasets.dataset import Dataset, Identifier
 from clinhallu_gate.scan.found import ScanResult
@@ -22,6 +22,13 @@ _DATE: Final = re.compile(r"(\d{4})[-./]?(\d{2})[-./]?(\d{2})")
 _OF_PATIENT: Final = ("patient_id", "cluster")
 _NUMBER_BEFORE: Final = re.compile(r"[0-9.]+\Z")
 _NUMBER_AFTER: Final = re.compile(r"[0-9.]*")
+_LAST_PORT: Final = 65_535
+#: What stands before the port of a server's address.
+_HOST_BEFORE: Final = re.compile(
+    r"(?:://[\w.-]+|://\[[0-9a-f:.]+\]|(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}|(?<![\w.-])localhost):\Z"
+)
+_HOST: Final = 270
+"""As a name of the net is at most 253 letters long."""
 _NEAR: Final = 40
 _WIDEST: Final = 200
 """Blanks between two parts, as a page is indented."""
@@ -42,6 +49,23 @@ _OWN_FILES: Final = frozenset({".py", ".j2", ".js", ".css", ".yaml", ".csv", ".j
 What = Literal["name", "id", "accession_number", "birth_date"]
 
 
+class Accepted(NamedTuple):
+    """A number or a word of a patient's that somebody of the site stands for as no leak where it is found."""
+
+    what: str
+    value: str
+    """In normal form."""
+    by: str
+    reason: str
+
+
+class Span(NamedTuple):
+    """Where something stands in a text."""
+
+    start: int
+    end: int
+
+
 def _rarity(word: str) -> tuple[bool, int]:
     """Return what is greater the fewer texts hold a word: numbers of many digits stand nowhere by chance."""
     return len(word) >= SHORTEST_NUMBER and any(map(str.isdecimal, word)), len(word)
@@ -52,12 +76,19 @@ class Spelling:
     """One way in which a value may be written."""
 
     what: What
+    value: str
+    """What it spells, in normal form: a patient's value, or that part of it which is looked for by itself."""
     parts: tuple[str, ...]
     """In normal form."""
     between: str = r"\s+"
     """Pattern of what stands between two parts."""
     lone: bool = False
     """Whether it is one part of a name, which is looked for less strictly: a path may hold it by chance."""
+
+    @property
+    def lone_word(self) -> str:
+        """The one word of which it is made; empty if it is more than one, or the joined parts of a name."""
+        return self.parts[0] if self.parts == (self.value,) else ""
 
     @property
     def key(self) -> str:
@@ -69,22 +100,28 @@ class Spelling:
         return sum(map(len, self.parts)) + _WIDEST * len(self.parts)
 
     def stands_in(self, text: str, places: Iterable[int] | None = None) -> bool:
-        """Whether a text in normal form holds it, with no letter or digit beside it, and not as part of a fraction.
+        """Whether a text in normal form holds it, with no letter or digit beside it; not in a fraction or a port.
 
         Args:
             text: The text.
             places: Where its key stands there, if that is known.
         """
-        return any(self._stands_at(text, place) for place in (places_in(text, self.key) if places is None else places))
+        return any(True for _ in self.spans_in(text, places))
 
-    def _stands_at(self, text: str, place: int) -> bool:
-        """Whether it is written around a place of its key."""
+    def spans_in(self, text: str, places: Iterable[int] | None = None) -> Iterator[Span]:
+        """Yield where a text holds it; arguments as of ``stands_in``."""
+        for place in places_in(text, self.key) if places is None else places:
+            if (span := self._span_at(text, place)) is not None:
+                yield span
+
+    def _span_at(self, text: str, place: int) -> Span | None:
+        """Return what is written around a place of its key."""
         first, end, start = self.parts[0], place + self._reach, max(0, place - self._reach) - 1
         while (start := text.find(first, start + 1, end)) >= 0:  # sooner than the pattern finds where to look
             match = _pattern(self).match(text, start)
-            if match is not None and not _is_in_fraction(text, match):
-                return True
-        return False
+            if match is not None and match.start() <= place < match.end() and not _is_no_id(text, match):
+                return Span(*match.span())
+        return None
 
 
 @lru_cache(maxsize=1024)
@@ -100,9 +137,18 @@ def places_in(text: str, word: str) -> Iterator[int]:
         yield place
 
 
-def _is_in_fraction(text: str, match: re.Match[str]) -> bool:
-    if not match[0].isdecimal():
+def _is_no_id(text: str, match: re.Match[str]) -> bool:
+    """Whether it is a number that stands where no patient's does: within a fraction, or as a port of an address."""
+    return match[0].isdecimal() and (_is_in_fraction(text, match) or _is_port(text, match))
+
+
+def _is_port(text: str, match: re.Match[str]) -> bool:
+    if int(match[0]) > _LAST_PORT or text.startswith("@", match.end()):  # else it is a password
         return False
+    return _HOST_BEFORE.search(text[max(0, match.start() - _HOST) : match.start()]) is not None
+
+
+def _is_in_fraction(text: str, match: re.Match[str]) -> bool:
     before = _NUMBER_BEFORE.search(text, max(0, match.start() - _NEAR), match.start())
     after = _NUMBER_AFTER.match(text, match.end())
     run = f"{before[0] if before else ''}{match[0]}{after[0] if after else ''}"
@@ -118,6 +164,13 @@ class KnownValues:
     """Dates of birth, YYYYMMDD; other ways to write them are read by ``dates_in``."""
     nothing_found: ScanResult
     """The result of a scan that has looked into no file yet."""
+    accepted: tuple[Accepted, ...] = field(default=(), repr=False)
+    """What is not searched as it was accepted."""
+
+    def without(self, numbers: Collection[int]) -> "KnownValues":
+        """Return this without ids that equal numbers of which it is known what they are."""
+        ours = {str(number) for number in numbers}
+        return replace(self, spellings=tuple(one for one in self.spellings if one.lone_word not in ours))
 
 
 def identifiers_of(datasets: Iterable[Dataset]) -> frozenset[Identifier]:
@@ -138,7 +191,9 @@ def _of_rows(dataset: Dataset) -> Iterator[Identifier]:
                 yield Identifier("id", str(value))
 
 
-def known_values(identifiers: Iterable[Identifier], *, said: str = "", places: str = "") -> KnownValues:
+def known_values(
+    identifiers: Iterable[Identifier], *, said: str = "", places: str = "", accepted: Iterable[Accepted] = ()
+) -> KnownValues:
     """Return what is searched of ``identifiers``.
 
     Args:
@@ -146,19 +201,31 @@ def known_values(identifiers: Iterable[Identifier], *, said: str = "", places: s
         said: What the documents of a run say whoever the patients are: times, versions, digests.
         places: Paths and the command line. A family may be called as a user's folder; an id or a whole name in a path
             is searched all the same.
+        accepted: Numbers and words that are no leak; those that are not known of these patients change nothing. Of a
+            name that is accepted the family alone is not searched any more, and all of it is.
     """
     ours = _Ours(_OwnWords(normal(said)), _OwnWords(normal(places)))
+    by_value, applied = {(one.what, one.value): one for one in accepted}, set[Accepted]()
     found: list[Spelling] = []
     values = too_short = common = 0
     for what, value in {Identifier(each.what, normal(each.value).strip()) for each in identifiers}:
         spellings = list(_spellings(what, value))
         told = [one for one in spellings if not ours.say(one)]
-        values += bool(told)
         too_short += not spellings
         common += bool(spellings) and not told
-        found += told
+        searched = [one for one in told if (what, one.lone_word) not in by_value]
+        applied.update(by_value[what, one.lone_word] for one in told if (what, one.lone_word) in by_value)
+        values += bool(searched)
+        found += searched
     dates = frozenset(one.parts[0] for one in found if one.what == "birth_date")
-    return KnownValues(tuple(found), dates, ScanResult(values=values, too_short=too_short, common=common))
+    result = ScanResult(
+        values=values,
+        too_short=too_short,
+        common=common,
+        accepted=len(applied),
+        accepted_by=len({one.by for one in applied}),
+    )
+    return KnownValues(tuple(found), dates, result, tuple(applied))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +239,7 @@ class _OwnWords:
     def hold(self, spelling: Spelling) -> bool:
         if spelling.what == "birth_date" and spelling.parts[0][:4] in self.words:
             date = spelling.parts[0]
-            return date in dates_in(self.text, (date[:4],))
+            return any(date == found for found, _ in dates_in(self.text, (date[:4],)))
         return spelling.key in self.words and spelling.stands_in(self.text)
 
 
@@ -188,22 +255,24 @@ class _Ours:
         return any(text.hold(spelling) for text in texts)
 
 
-def dates_in(text: str, years: Iterable[str]) -> Iterator[str]:
-    """Yield as YYYYMMDD what may be a date of one of ``years``: year first, day first or month first."""
+def dates_in(text: str, years: Iterable[str]) -> Iterator[tuple[str, Span]]:
+    """Yield as YYYYMMDD what may be a date of one of ``years``: year first, day first or month first; and where."""
     for year in years:
-        place = -1
-        while (place := text.find(year, place + 1)) >= 0:
-            yield from _dates_at(text[max(0, place - _NEAR) : place + _NEAR], year)
+        for place in places_in(text, year):
+            start = max(0, place - _NEAR)
+            for date, span in _dates_at(text[start : place + _NEAR], year):
+                yield date, Span(start + span.start, start + span.end)
 
 
-def _dates_at(text: str, year: str) -> Iterator[str]:
-    short = [(first, middle, last) for first, _, middle, last in _SHORT_DATE.findall(text)]
-    for first, middle, last in (*_DATE_LIKE.findall(text), *short):
+def _dates_at(text: str, year: str) -> Iterator[tuple[str, Span]]:
+    for match in (*_DATE_LIKE.finditer(text), *_SHORT_DATE.finditer(text)):
+        first, *_, middle, last = match.groups()
+        span = Span(*match.span())
         if first == year and len(last) < len(year):
-            yield f"{year}{middle:0>2}{last:0>2}"
+            yield f"{year}{middle:0>2}{last:0>2}", span
         elif last == year and len(first) < len(year):
-            yield f"{year}{middle:0>2}{first:0>2}"
-            yield f"{year}{first:0>2}{middle:0>2}"
+            yield f"{year}{middle:0>2}{first:0>2}", span
+            yield f"{year}{first:0>2}{middle:0>2}", span
 
 
 def _spellings(what: What, value: str) -> Iterator[Spelling]:
@@ -212,14 +281,15 @@ def _spellings(what: What, value: str) -> Iterator[Spelling]:
         yield from _of_name(value)
     elif what == "birth_date":
         if match := _DATE.fullmatch(value):
-            yield Spelling("birth_date", ("".join(match.groups()),))
+            date = "".join(match.groups())
+            yield Spelling("birth_date", date, (date,))
     elif _is_told(value) and any(words(value)):
-        yield Spelling(what, tuple(value.split()))
+        yield Spelling(what, value, tuple(value.split()))
         parts, joined = tuple(words(value)), "".join(words(value))
         if len(parts) > 1 and _is_told(joined):
             many = sum(map(str.isdecimal, joined)) >= SHORTEST_NUMBER and not joined.isdecimal()
-            yield Spelling(what, parts, _IN_ID if many else _IN_COUNTED)
-            yield Spelling(what, (joined,))
+            yield Spelling(what, value, parts, _IN_ID if many else _IN_COUNTED)
+            yield Spelling(what, joined, (joined,))
 
 
 def _is_told(value: str) -> bool:
@@ -233,14 +303,14 @@ def _of_name(value: str) -> Iterator[Spelling]:
         family, given = _parts(group)
         if sum(map(len, (*family, *given))) < SHORTEST:
             continue
-        yield Spelling("name", (*family, *given), _IN_NAME, lone=not given)
+        yield Spelling("name", group if given else " ".join(family), (*family, *given), _IN_NAME, lone=not given)
         if given and family:
-            yield Spelling("name", (*given, *family), _IN_NAME)
+            yield Spelling("name", group, (*given, *family), _IN_NAME)
             if sum(map(len, (*family, *given))) >= SHORTEST_JOINED:
-                yield Spelling("name", ("".join((*family, *given)),))
-                yield Spelling("name", ("".join((*given, *family)),))
+                yield Spelling("name", group, ("".join((*family, *given)),))
+                yield Spelling("name", group, ("".join((*given, *family)),))
             if sum(map(len, family)) >= SHORTEST:
-                yield Spelling("name", tuple(family), _IN_NAME, lone=True)
+                yield Spelling("name", " ".join(family), tuple(family), _IN_NAME, lone=True)
 
 
 def _parts(group: str) -> tuple[Sequence[str], Sequence[str]]:

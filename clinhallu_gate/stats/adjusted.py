@@ -60,7 +60,9 @@ class Adjusted:
     """Sampled instances."""
 
 
-def adjusted_rate(data: Labelled, *, lower_error: float, upper_error: float, finite: bool) -> Adjusted:
+def adjusted_rate(
+    data: Labelled, *, lower_error: float, upper_error: float, finite: bool, by_layout: bool = False
+) -> Adjusted:
     """Return the unweighted mean over strata of the true rate, whatever the judge's errors are.
 
     Per stratum theta = lam mean_N(f) + mean_n(y - lam f), the survey samplers' difference estimator (Särndal, Swensson
@@ -82,6 +84,8 @@ def adjusted_rate(data: Labelled, *, lower_error: float, upper_error: float, fin
         upper_error: One-sided error of the upper limit.
         finite: Whether the limits are for this very list, in which the rows are independent draws and a complete set
             of labels leaves no error; else for new clusters like these.
+        by_layout: Whether no value may draw a limit nearer (``stats.by_layout``): the labels stand alone then, as what
+            the judge saves is read from how verdicts and labels vary.
 
     Errors at the boundary, at a nominal .05, of a judge with sensitivity .85 and specificity .90: false PASS / false
     FAIL over 10,000 simulated runs (standard error .002), N = 7,031, in one stratum and in four of 337, 2,694, 2,400
@@ -113,8 +117,9 @@ def adjusted_rate(data: Labelled, *, lower_error: float, upper_error: float, fin
     if finite and labels == data.labelled.size:
         lower, upper = 1.0 - sides.below.mean_of_labels(), sides.above.mean_of_labels()
         return Adjusted(Adjustment.LABELS_ONLY, mean, lower, upper, 0.0, labels)
-    exact = 1.0 - sides.below.limit_of_labels(lower_error), sides.above.limit_of_labels(upper_error)
-    if _too_few(sides.middle.design):
+    below, above = sides.below.limit_of_labels, sides.above.limit_of_labels
+    exact = 1.0 - below(lower_error, by_layout=by_layout), above(upper_error, by_layout=by_layout)
+    if by_layout or _too_few(sides.middle.design):
         return Adjusted(Adjustment.LABELS_ONLY, mean, *exact, 0.0, labels)
     corrected = 1.0 - sides.below.limit(lower_error), sides.above.limit(upper_error)
     rate = sides.middle.estimate(lam)

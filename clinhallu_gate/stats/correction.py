@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
+from clinhallu_gate.stats.by_layout import upper_limit_by_layout
 from clinhallu_gate.stats.means import upper_limit_of_mean
 from clinhallu_gate.stats.sample import BoolArray, FloatArray, IntArray, Sample
 
@@ -72,11 +73,12 @@ class Correction:
         """Return the unweighted mean over strata of the labels alone."""
         return float(np.mean(_sums(self.design.of_labels, self.y) / self.design.labels))
 
-    def limit_of_labels(self, error: float) -> float:
+    def limit_of_labels(self, error: float, *, by_layout: bool = False) -> float:
         """Return the exact upper limit from the labels alone; for a list they are independent draws."""
         design = self.design
         cluster = np.arange(self.y.size, dtype=np.int64) if design.finite else design.cluster[design.labelled]
-        return upper_limit_of_mean(Sample(self.y, design.of_labels, cluster), error)
+        sample = Sample(self.y, design.of_labels, cluster)
+        return upper_limit_by_layout(sample, error, paired=False) if by_layout else upper_limit_of_mean(sample, error)
 
     def weight(self) -> float:
         """Return lam = Cov(y, f) / Var(f) within strata, cut to what lies between 0 and 1.

@@ -20,7 +20,7 @@ def patients_without_any(layout: Layout, threshold: float, alpha: float) -> int 
 
     None if more than ``MOST`` would be needed.
     """
-    units = never_event_n(threshold, alpha=alpha)
+    units = never_event_n(threshold - layout.lost, alpha=alpha) if layout.lost < threshold else None
     if units is None or units > MOST:
         return None
     low, high = layout.clusters, max(units, layout.clusters + 1)
@@ -52,8 +52,9 @@ def patients_without_difference(
         icc: correlation within a cluster.
         discordance: share of pairs that differ.
     """
-    pairs = fixed_n_difference(0.0, margin, discordance, alpha=alpha, power=power)
-    if pairs is None:
+    lost = layout.lost
+    pairs = fixed_n_difference(lost, margin, lost + (1.0 - lost) * discordance, alpha=alpha, power=power)
+    if lost >= margin or pairs is None:
         return None
     each, independent = layout.n / layout.clusters, worth(layout, icc)
     found = max(pairs * layout.clusters / independent, 2.0)

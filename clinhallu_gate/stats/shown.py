@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from scipy.special import logit
 
+from clinhallu_gate.stats.by_layout import upper_limit_by_layout
 from clinhallu_gate.stats.means import upper_limit_of_mean
 from clinhallu_gate.stats.paired import upper_limit_of_difference
 from clinhallu_gate.stats.planning import shares
-from clinhallu_gate.stats.sample import FloatArray, IntArray, Sample
+from clinhallu_gate.stats.sample import BoolArray, FloatArray, IntArray, Sample
 
 #: Seed of the simulated samples.
 SEED: Final = 20260101
@@ -37,6 +38,10 @@ class Layout:
     """Codes from 0 without a gap."""
     weight: FloatArray | None
     """What each value counts within its stratum; None if all count alike."""
+    worst: BoolArray | None = None
+    """Values that count as the worst, whatever is true, since nobody can judge them; None if there are none."""
+    by_layout: bool = False
+    """Whether limits rest on strata and clusters alone (``stats.by_layout``)."""
 
     @classmethod
     def of(cls, stratum: IntArray, cluster: IntArray, *, alike: bool) -> "Layout":
@@ -65,8 +70,10 @@ class Layout:
         m = sizes[chosen]
         before = np.repeat((np.cumsum(sizes) - sizes)[chosen] - (np.cumsum(m) - m), m)
         values = np.argsort(self.cluster, kind="stable")[before + np.arange(before.size)]
-        weight = None if self.weight is None else self.weight[values]
-        return Layout(self.stratum[values], np.repeat(np.arange(clusters), m), weight)
+        weight, worst = (None if each is None else each[values] for each in (self.weight, self.worst))
+        return replace(
+            self, stratum=self.stratum[values], cluster=np.repeat(np.arange(clusters), m), weight=weight, worst=worst
+        )
 
     def _in_turn(self) -> IntArray:
         """Return the clusters so that every beginning holds about the same share of each stratum."""
@@ -77,19 +84,34 @@ class Layout:
             place[inside] = (np.arange(inside.size) + 0.5) / inside.size
         return np.argsort(place, kind="stable").astype(np.int64)
 
-    def sample(self, y: FloatArray) -> Sample:
-        """Return the sample with these values."""
-        return Sample(y, self.stratum, self.cluster, self.weight)
+    @property
+    def lost(self) -> float:
+        """Return the share of what counts as the worst, the unweighted mean over strata."""
+        if self.worst is None:
+            return 0.0
+        weight = np.ones(self.n) if self.weight is None else self.weight
+        strata = (self.stratum == code for code in np.unique(self.stratum))
+        return float(np.mean([np.average(self.worst[inside], weights=weight[inside]) for inside in strata]))
+
+    def upper_limit(self, y: FloatArray, alpha: float, *, paired: bool) -> float:
+        """Return the gate's upper limit of a sample with these values."""
+        values = y if self.worst is None else np.where(self.worst, 1.0, y)
+        sample = Sample(values, self.stratum, self.cluster, self.weight)
+        plain = self.clusters == self.n and np.unique(self.stratum).size == 1
+        if self.by_layout and not plain:
+            return upper_limit_by_layout(sample, alpha, paired=paired)
+        return (upper_limit_of_difference if paired else upper_limit_of_mean)(sample, alpha)
 
 
 def limit_at_best(layout: Layout, alpha: float, best: float = 0.0) -> float:
     """Return the upper limit of the best of all samples: nothing smaller can be shown.
 
-    Of a rate it is one without a bad value, of pairs one in which the share -``best`` differs, all for the better.
+    Of a rate it is one without a bad value, of pairs one in which the share -``best`` differs, all for the better;
+    beside what counts as the worst in any case.
     """
     y = np.zeros(layout.n)
     y[: round(-best * layout.n)] = -1.0
-    return (upper_limit_of_difference if best else upper_limit_of_mean)(layout.sample(y), alpha)
+    return layout.upper_limit(y, alpha, paired=best != 0.0)
 
 
 def largest_truth(
@@ -150,8 +172,7 @@ class Simulated:
         return sum(self._passes(truth) for _ in range(count)) / count
 
     def _passes(self, truth: float) -> bool:
-        sample = self.layout.sample(self._drawn(truth))
-        limit = (upper_limit_of_mean if self.discordance is None else upper_limit_of_difference)(sample, self.alpha)
+        limit = self.layout.upper_limit(self._drawn(truth), self.alpha, paired=self.discordance is not None)
         return limit <= self.threshold + _TIE
 
     def _drawn(self, truth: float) -> FloatArray:

@@ -82,7 +82,7 @@ def test_the_policy_for_local_patients_is_about_patients() -> None:
             "",
             (
                 "icu.yaml: is not a thresholds file: no keys. "
-                "Valid: schema_version, alpha, target, max_unjudged, early_stop, unit, judge, gates."
+                "Valid: schema_version, alpha, target, max_unjudged, max_without_gold, early_stop, unit, judge, gates."
             ),
         ),
         (HEAD + ACCURACY + "    min: '0.7'\n", "icu.yaml:4: gates[0].min: '0.7' is not a number."),
@@ -168,6 +168,19 @@ def test_defaults_and_digest(tmp_path: Path) -> None:
     assert thresholds.gates[0].severity is Severity.BLOCKING
     with pytest.raises(ValidationError):
         thresholds.alpha = 0.1  # type: ignore[misc]
+
+
+def test_how_much_gold_may_lack(tmp_path: Path) -> None:
+    """None by default; a share holds for all gates of the file, but for those of a model's own answers."""
+    assert load_thresholds(written(tmp_path, HEAD + VISUAL)).max_without_gold == 0.0
+    text = "max_without_gold: 0.02\n" + HEAD + VISUAL + ACCURACY + "    min: 0.7\n" + ACCURACY + "    arm: replace_vr\n"
+    specs = expand(load_thresholds(written(tmp_path, text + "    min: 0.8\n")), {})
+    assert [spec.max_without_gold for spec in specs] == [0.02] * 3
+    assert [spec.may_lack_gold for spec in specs] == [True, False, True]
+    for value in ("1.2", "-0.1", "many", "true"):
+        line = complaint(written(tmp_path, f"max_without_gold: {value}\n" + HEAD + VISUAL))
+        assert line.startswith("icu.yaml:1: max_without_gold: ")
+    assert line.endswith("is not a number.")
 
 
 def test_a_gate_overrides_the_target_and_carries_early_stop(tmp_path: Path) -> None:

@@ -5,10 +5,11 @@ import json
 import shutil
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from canaries import PATIENTS
+from canaries import PATIENTS, Search
 from gate_run import GATES, Rig
 from ward import Seen, Ward, opened
 
@@ -109,6 +110,18 @@ def shown_values(seen: Seen) -> list[str]:
     return [line for line in lines for patient in PATIENTS for word in patient.spellings if word in line]
 
 
+def hits_file(seen: Seen) -> Path:
+    """Return where a run lists what was hit."""
+    return private_folder(seen.outcome.folder) / "hits.csv"
+
+
+def hits_of(seen: Seen) -> list[dict[str, str]]:
+    """Return what a run lists as hit, for its owner alone."""
+    assert stat.S_IMODE(hits_file(seen).stat().st_mode) == 0o600
+    with hits_file(seen).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_a_run_without_a_hit_says_what_was_searched(clean: Seen) -> None:
     """24 ids of rows and 6 of patients, in every file of the folder; for the site alone they are kept."""
     assert clean.outcome.status == 1
@@ -117,6 +130,7 @@ def test_a_run_without_a_hit_says_what_was_searched(clean: Seen) -> None:
     assert found["files"] >= 5
     report = " ".join((clean.outcome.folder / "report.html").read_text().split())
     assert "30 values of patients (names, ids, dates of birth); a hit would have left no decision" in report
+    assert not hits_file(clean).exists()
     kept = private_folder(clean.outcome.folder) / "identifiers.csv"
     assert f"id,{RECORD}\n" in kept.read_text()
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
@@ -144,7 +158,11 @@ def test_evidence_that_names_a_patient_is_not_packed(clean: Seen, capsys: pytest
     assert main(["evidence", str(clean.outcome.folder)]) == 4
     said = capsys.readouterr().err
     assert "known-value scan: thresholds/policy.yaml holds a patient's id: it is not packed." in said
+    assert f"See {hits_file(clean)}." in said
     assert RECORD not in said
+    (hit,) = hits_of(clean)
+    assert (hit["file"], hit["value"], hit["times"]) == ("thresholds/policy.yaml", RECORD, "1")
+    assert hit["place"].startswith(f"# agreed upon for {RECORD} ")
     assert not (clean.outcome.folder / "evidence.zip").exists()
 
 
@@ -167,6 +185,10 @@ def test_a_test_that_shows_a_text_takes_the_decision_back(rig: Rig, ward: Ward, 
     )
     assert shown_values(seen) == []
     assert RECORD not in (seen.outcome.folder / "report.html").read_text()
+    listed = hits_of(seen)
+    assert {(row["file"], row["what"]) for row in listed} == {(seen.junit.name, "id"), ("the terminal", "id")}
+    assert any(row["value"] == RECORD and f"What is seen in {RECORD}?" in row["place"] for row in listed)
+    assert f"do not hand it on; see {hits_file(seen).relative_to(rig.root)}" in " ".join(seen.outcome.out.split())
     summary = seen.step_summary.read_text()
     assert summary == (seen.outcome.folder / "summary.md").read_text()
     assert "BLOCKED" not in summary
@@ -254,6 +276,190 @@ def test_a_group_named_after_a_patient_ends_the_run(ward: Ward, capsys: pytest.C
     assert shown_values(seen) == []
     assert main(["evidence", str(seen.outcome.folder)]) == 4
     assert "it is not packed" in capsys.readouterr().err
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Patients whose ids are numbers, of which the data's file bears one by chance."""
+
+    number: str
+    seen: Seen
+    data: Path
+
+
+def numbered(data: Path, number: str) -> Path:
+    """Give the first patient of some data another number."""
+    data.write_text(data.read_text().replace(f'"patient_id": "{RECORD}"', f'"patient_id": "{number}"'))
+    return data
+
+
+@pytest.fixture(scope="module")
+def chance(ward: Ward) -> Chance:
+    """The seventy thousandth export of the day, and a patient's number."""
+    number = "70707"
+    data = numbered(rewritten(ward, f"export-{number}.jsonl"), number)
+    return Chance(number, ward.gate(*GATES, "-n", "0", data=data), data)
+
+
+@pytest.fixture
+def policy(ward: Ward, tmp_path: Path) -> Path:
+    """The ward's policy, which names nobody."""
+    file = tmp_path / "policy.yaml"
+    file.write_text((ward.folder / "policy.yaml").read_text().partition("\n")[2])
+    return file
+
+
+def shareable(seen: Seen) -> dict[str, str]:
+    """Return all that others may see of a run, by name."""
+    files = [path for path in seen.outcome.folder.rglob("*") if path.is_file()]
+    files += [path for path in seen.cache.rglob("*") if path.is_file()]
+    files += [path for path in (seen.junit, seen.step_summary, seen.log) if path.exists()]
+    texts = {str(path): path.read_bytes().decode("utf-8", "replace") for path in files}
+    return {**texts, "the terminal": seen.outcome.out + seen.outcome.err}
+
+
+def filled(seen: Seen, file: Path, *, by: str, reason: str) -> Path:
+    """Copy the lines of what was hit, as a data manager does, and fill in who accepts it, and why."""
+    rows = [{**row, "accepted_by": by, "reason": reason} for row in hits_of(seen)]
+    with file.open("w", encoding="utf-8", newline="") as opened:
+        (writer := csv.DictWriter(opened, rows[0])).writeheader()
+        writer.writerows(rows)
+    file.chmod(0o600)
+    return file
+
+
+def test_a_number_that_is_hit_by_chance_is_listed_for_the_site(chance: Chance) -> None:
+    """11, and no decision; every place is in the private list: in the folder, and what was found at the end."""
+    assert chance.seen.outcome.status == 11
+    assert chance.seen.outcome.decision["decision"] is None
+    told = {hit["file"] for hit in chance.seen.outcome.manifest["known_values"]["hits"]}
+    listed = hits_of(chance.seen)
+    assert {row["file"] for row in listed} == told
+    assert {"report.html", "manifest.json", "summary.md", "the terminal"} <= told
+    assert {(row["what"], row["value"]) for row in listed} == {("id", chance.number)}
+    assert all(f"export-{chance.number}" in row["place"] for row in listed)  # the file and its data set
+    out = " ".join(chance.seen.outcome.out.split())
+    assert f"{hits_file(chance.seen).relative_to(hits_file(chance.seen).parents[2])}" in out
+    assert shown_values(chance.seen) == []
+
+
+def test_a_number_that_is_accepted_ends_nothing(
+    ward: Ward, chance: Chance, policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the run's own folder, from its replies, the gates decide; the run is packed, and the others are searched.
+
+    Documents say that one was accepted by one person, and the private folder who and why.
+    """
+    who, why = "Ingeborg Vestergaard", "the number of an export"
+    file = filled(chance.seen, tmp_path / "accepted.csv", by=who, reason=why)
+    again = tmp_path / "again"
+    shutil.copytree(chance.seen.outcome.folder, again)
+    shutil.copytree(private_folder(chance.seen.outcome.folder), private_folder(again))
+    again.chmod(0o700)
+    words = (*GATES, "-n", "0", "--run-dir", str(again), "--accepted-values", str(file))
+    seen = ward.gate(*words, data=chance.data, policy=policy)
+    assert seen.outcome.folder == again
+    calls = seen.outcome.manifest["calls"]
+    assert calls["from_store"] > 0
+    assert calls["made"] == 0  # what failed for good is asked again, and fails again
+    assert seen.outcome.status == 1
+    assert seen.outcome.decision["decision"] == "FAIL"
+    found = seen.outcome.manifest["known_values"]
+    assert (found["values"], found["accepted"], found["accepted_by"], found["hits"]) == (29, 1, 1, [])
+    report = " ".join((seen.outcome.folder / "report.html").read_text().split())
+    assert "1 accepted by 1 person as no patient&#39;s data; a hit would have left no decision" in report
+    assert not [name for name, text in shareable(seen).items() if who in text or why in text]
+    private = private_folder(seen.outcome.folder)
+    assert (private / "accepted.csv").read_text() == (
+        f"what,value,accepted_by,reason\nid,{chance.number},{who},{why}\n"
+    )
+    assert not hits_file(seen).exists()
+    assert main(["evidence", str(seen.outcome.folder)]) == 0
+    assert main(["verify", str(seen.outcome.folder / "evidence.zip")]) == 0
+    said = capsys.readouterr()
+    assert who not in said.out + said.err
+
+
+def test_evidence_takes_what_is_accepted_of_its_own(
+    clean: Seen, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The policy holds a number that was accepted after the run."""
+    run = str(clean.outcome.folder)
+    assert main(["evidence", run]) == 4
+    file = filled(clean, tmp_path / "accepted.csv", by="A. N. Other", reason="a number of the board's")
+    archive = tmp_path / "evidence.zip"
+    file.chmod(0o644)
+    assert main(["evidence", run, "--out", str(archive), "--accepted-values", str(file)]) == 4
+    assert "others may read it" in capsys.readouterr().err
+    file.chmod(0o600)
+    assert main(["evidence", run, "--out", str(archive), "--accepted-values", str(file)]) == 0
+    assert main(["verify", str(archive)]) == 0
+
+
+def test_a_number_that_the_decision_holds_is_no_patient(ward: Ward, policy: Path) -> None:
+    """A threshold of the policy stands in decision.json: an id that equals it is not searched, and that is said."""
+    policy.write_text(policy.read_text().replace("max_events: 3", "max_events: 20488"))
+    data = numbered(rewritten(ward, "decided.jsonl"), "20488")
+    seen = ward.gate(*GATES, "-n", "0", data=data, policy=policy)
+    assert "20488" in (seen.outcome.folder / "decision.json").read_text()
+    assert seen.outcome.status == 1
+    found = seen.outcome.manifest["known_values"]
+    assert (found["values"], found["common"], found["hits"]) == (29, 1, [])
+    assert main(["evidence", str(seen.outcome.folder)]) == 0
+
+
+def test_a_hit_where_nothing_was_evaluated_is_listed_and_purged(
+    ward: Ward, chance: Chance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tests were collected alone, and their names bear the number: there is no run, and a list for the site."""
+    seen = ward.gate("suites/test_visual_recognition.py", "--collect-only", data=chance.data)
+    assert seen.outcome.status == 11, seen.outcome.out + seen.outcome.err
+    assert not seen.outcome.folder.exists()
+    assert {row["file"] for row in hits_of(seen)} >= {"the terminal"}
+    assert shown_values(seen) == []
+    assert main(["purge", str(seen.outcome.folder), "--yes"]) == 0
+    assert "hits.csv" in capsys.readouterr().out
+    assert not hits_file(seen).exists()
+
+
+def test_a_run_that_was_withheld_is_not_packed_whatever_is_accepted(
+    chance: Chance, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has no decision to be packed: it is run again, and asks nobody again."""
+    file = filled(chance.seen, tmp_path / "accepted.csv", by="A. N. Other", reason="chance")
+    before = hits_file(chance.seen).read_bytes()
+    assert main(["evidence", str(chance.seen.outcome.folder), "--accepted-values", str(file)]) == 4
+    said = capsys.readouterr().err
+    assert f"See {hits_file(chance.seen)}." in said
+    assert "manifest.json holds a patient's id" in said
+    assert hits_file(chance.seen).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "says"),
+    [
+        ("what,value,accepted_by,reason\nbirth_date,{born},A,B\n", 0o600, ":2: value: a date of birth cannot be"),
+        ("what,value,accepted_by,reason\nname,{name},A,B\n", 0o600, ":2: value: of names, a single word"),
+        ("what,value,accepted_by,reason\nid,{record},,{name}\n", 0o600, ":2: accepted_by: is empty."),
+        ('id,"{record}"{name}\n', 0o600, ":1: is not CSV."),
+        ("what,value,accepted_by,reason\nid,{record},A,B\n", 0o640, "others may read it"),
+    ],
+)
+def test_an_accepted_file_that_cannot_be_used_names_nobody(
+    ward: Ward, tmp_path: Path, content: str, mode: int, says: str
+) -> None:
+    """4 before anything is asked; terminal, error and test report hold no value of it."""
+    who = PATIENTS[0]
+    file = tmp_path / "accepted.csv"
+    file.write_text(content.format(born="".join(who.born), name=f"{who.family}^{who.given}", record=who.mrn))
+    file.chmod(mode)
+    asked = ward.model.requests
+    words = (*GATES, "-n", "0", "--full-trace", "--accepted-values", str(file))
+    seen = ward.gate(*words, data=rewritten(ward, "plain.jsonl"))
+    assert seen.outcome.status == 4
+    assert says in " ".join(seen.outcome.err.split())
+    assert ward.model.requests == asked
+    assert seen.everywhere(Search(pixels=False)) == {}
 
 
 def test_a_full_report_is_searched_where_it_may_be_shared(ward: Ward) -> None:

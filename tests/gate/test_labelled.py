@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from clinhallu_gate.gate.labelled import Labels, shrunken
+from clinhallu_gate.gate.labelled import Labels, Undelivered, shrunken
 from clinhallu_gate.stats import tango_lower, tango_upper
 
 N, MARGIN, RUNS = 7000, 0.02, 1500
@@ -23,7 +23,8 @@ def test_errors_with_parts_that_one_model_does_not_deliver(sensitivity: float, s
         new, old = pairs(rng, more)
         seen_new, seen_old = judged(rng, new, sensitivity, specificity), judged(rng, old, sensitivity, specificity)
         labels = labels_of(rng, new, old, seen_new)
-        undelivered = Fraction(float(labels.undelivered_more.mean()))
+        more_undelivered = Fraction(float(labels.undelivered_more.mean()))
+        undelivered = Undelivered(more_undelivered, more_undelivered)
         margins = shrunken(labels, Fraction(str(MARGIN)), undelivered, errors=(0.05, 0.05))
         gains = int(np.sum(seen_new & ~seen_old))
         losses = int(np.sum(~seen_new & seen_old))
@@ -62,4 +63,5 @@ def labels_of(rng: np.random.Generator, new: np.ndarray, old: np.ndarray, seen: 
         low=truth,
         high=truth,
         undelivered_more=(new == 2).astype(float) - (old == 2).astype(float),
+        lacks=np.zeros(N, dtype=bool),
     )

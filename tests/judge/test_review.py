@@ -155,7 +155,7 @@ def test_matched_verdicts_are_known_by_their_reasons() -> None:
 
 
 def test_without_gold_an_instance_is_left_out_of_a_reading() -> None:
-    """It is in no gate on it either."""
+    """Nobody could say what is right."""
     results = _results()
     _set(results, "sample/sample-0", KNOWLEDGE, NotAsked(NotAskedReason.NO_GOLD))
     assert reviewed(results, ["sample/sample-0"], KNOWLEDGE) == ()
@@ -194,6 +194,19 @@ def test_a_filled_sheet_is_a_sample() -> None:
     assert visual.bad == dict(zip(uids, [True, None, True, None, False, False, False, False], strict=True))
     assert (visual.labels, visual.known, visual.blank) == (5, 1, 2)
     assert _sample(found[KNOWLEDGE]).labels == 7
+
+
+def test_a_sampled_instance_without_gold_is_named_apart() -> None:
+    """It is in the sample, as gates that may lack gold count it, and on no sheet."""
+    results = _results()
+    uids = draw(results.instances, SEED, 8)
+    _set(results, uids[4], KNOWLEDGE, NotAsked(NotAskedReason.NO_GOLD))
+    found = review_samples(_filled(results, 8, {}), results, SEED)
+    knowledge = _sample(found[KNOWLEDGE])
+    assert knowledge.without_gold == (uids[4],)
+    assert set(knowledge.bad) == set(uids) - {uids[4]}
+    assert (knowledge.labels, knowledge.blank) == (7, 0)
+    assert _sample(found[VISUAL]).without_gold == ()
 
 
 def test_a_list_of_ones_own_is_no_sample() -> None:

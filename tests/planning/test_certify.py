@@ -14,7 +14,8 @@ from clinhallu_gate.gate.metrics import GateArrays
 from clinhallu_gate.planning.certify import ICC, POWER, capability
 from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.records import GoldTrace, Instance
-from clinhallu_gate.report.capability import capability_lines, capability_table
+from clinhallu_gate.report.capability import can_be, capability_lines, capability_table
+from clinhallu_gate.stats import clopper_pearson_upper
 from clinhallu_gate.vocabulary import Arm, Decision, Metric, QuestionType, Severity, Target, Unit
 
 GOLD = GoldTrace(visual_recognition="A mass.", knowledge_recall="It grows.", reasoning_integration="So yes.")
@@ -188,6 +189,45 @@ def test_what_no_number_of_patients_shows_is_said() -> None:
     told = "\n".join(capability_lines(found))
     assert "212 of 212 instances have no gold text for it" in told
     assert "only of this very list" in told
+
+
+def lacking(sizes: Sequence[int], without: int) -> list[Instance]:
+    """Return a ward whose last instances have no gold."""
+    all_of_it = ward(sizes)
+    bare = [replace(instance, gold=GoldTrace()) for instance in all_of_it[-without:]]
+    return [*all_of_it[:-without], *bare]
+
+
+def test_gold_that_may_lack_is_counted_as_bad() -> None:
+    """Up to the share: less can be shown, and it is said; over it nothing can, and a never-event with any."""
+    gate = spec(max=0.3, max_without_gold=0.02)
+    whole, some, more = (
+        capability([gate], instances, alpha=0.05, baseline=False).gates[0]
+        for instances in (ward([1] * 150), lacking([1] * 150, 3), lacking([1] * 150, 4))
+    )
+    assert (whole.says, some.says, more.says) == ("truth", "truth", "no_gold")
+    assert (whole.without_gold, some.without_gold, more.without_gold) == (0, 3, 4)
+    assert whole.truth is not None
+    assert some.truth is not None
+    assert whole.truth - 0.04 <= some.truth < whole.truth
+    assert can_be(some).endswith("; 3 without gold counted as bad")
+    assert can_be(more) == "not at all: 4 of 150 instances have no gold text for it"
+    never = spec(max_events=0, tag="never", max_without_gold=0.02)
+    tagged = [replace(each, tags=("never",)) for each in lacking([1] * 150, 3)]
+    (shown,) = capability([never], tagged, alpha=0.05, baseline=False).gates
+    assert (shown.says, shown.without_gold) == ("no_gold", 3)
+
+
+def test_no_number_of_patients_makes_up_for_gold_that_lacks() -> None:
+    """Where the share of it is beyond the threshold, more patients like these would not help; else some do."""
+    for threshold, expected in ((0.04, None), (0.06, 1)):
+        gate = spec(max=threshold, max_without_gold=0.1)
+        (shown,) = capability([gate], lacking([1] * 20, 1), alpha=0.05, baseline=False).gates
+        assert (shown.says, shown.without_gold) == ("too_few", 1)
+        assert (shown.needed is None) is (expected is None)
+    assert shown.needed is not None
+    lost = round(shown.needed / 20)
+    assert clopper_pearson_upper(lost, shown.needed, 0.05) == pytest.approx(0.06, abs=0.001)
 
 
 def test_gold_that_is_given_is_needed_as_well() -> None:

@@ -10,7 +10,8 @@ from clinhallu_gate.gate.result import GateResult
 from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.records import GoldTrace
 from clinhallu_gate.report.compare import compare
-from clinhallu_gate.report.gold import UNSIGNED, GoldCounts, ungated, unsigned_note
+from clinhallu_gate.report.decision import load
+from clinhallu_gate.report.gold import UNSIGNED, GoldCounts, unsigned_note, without_gold
 from clinhallu_gate.report.html import render_html
 from clinhallu_gate.report.model_card import model_card
 from clinhallu_gate.report.summary import summary_markdown
@@ -97,13 +98,47 @@ def test_what_lacks_gold_is_counted(metric: Metric, arm: Arm, lacks: str, said: 
     whole = an_instance().gold
     part = GoldTrace(**{stage.value: None if stage == lacks else whole.text(stage) for stage in Stage})
     instances = [an_instance(id="1"), an_instance(id="2", gold=part), an_instance(id="3")]
-    (line,) = ungated(instances, [a_gate(metric, arm, Decision.NOT_APPLICABLE)] * 2, ARMS)
+    (line,) = without_gold(instances, [a_gate(metric, arm, Decision.NOT_APPLICABLE)] * 2, ARMS)
     assert line.startswith(f"not gated, {said}")
     assert line.endswith(f"for {lacks.replace('_', ' ')}")
-    assert ungated(instances, [a_gate(metric, arm, Decision.PASS)], ARMS) == ()
+    assert without_gold(instances, [a_gate(metric, arm, Decision.PASS)], ARMS) == ()
+
+
+def test_what_is_counted_at_worst_is_said() -> None:
+    """By the figure, where the policy allows so many; in the card, the table and the terminal by the gate."""
+    whole = an_instance().gold
+    part = GoldTrace(
+        **{stage.value: None if stage is Stage.VISUAL_RECOGNITION else whole.text(stage) for stage in Stage}
+    )
+    instances = [an_instance(id="1"), an_instance(id="2", gold=part)]
+    gate = a_gate(Metric.VISUAL_HALLUCINATION_RATE, Arm.BASELINE, Decision.PASS)
+    counted = gate.model_copy(update={"without_gold": 3})
+    (line,) = without_gold(instances, [counted], ARMS)
+    assert line == "counted at worst, H^V: 1 of 2 instances have no gold for visual recognition"
+    run = run_named("pass")
+    gates = tuple(counted if each.id == gate.id else each for each in run.decision.gates)
+    view = report_view(run.decision.model_copy(update={"gates": gates}), run.results, run.context)
+    assert ", 3 without gold; interval" in render_html(view).decode()
+    assert f"| {gate.n} (3 without gold) |" in summary_markdown(view)
+    told = [line.text for line in terminal_lines(view, width=120, run_dir="run")]
+    assert f"no gold  3 of {gate.n} in {gate.id}, counted at worst either way" in told
+    plain = report_view(run.decision, run.results, run.context)
+    assert "without gold" not in render_html(plain).decode() + summary_markdown(plain)
+
+
+def test_an_older_decision_is_read(tmp_path: Path) -> None:
+    """It has no count of instances without gold, as none has where nothing lacks; one that has is read as it is."""
+    decision = run_named("pass").decision
+    (tmp_path / "old.json").write_bytes(decision.to_json())
+    assert b"without_gold" not in decision.to_json()
+    assert load(tmp_path / "old.json") == decision
+    gates = tuple(gate.model_copy(update={"without_gold": 2}) for gate in decision.gates)
+    newer = decision.model_copy(update={"gates": gates})
+    (tmp_path / "new.json").write_bytes(newer.to_json())
+    assert load(tmp_path / "new.json") == newer
 
 
 def test_a_gate_without_a_baseline_is_no_want_of_gold() -> None:
     """Where all gold is there, it is said nothing of it."""
     gate = a_gate(Metric.ANSWER_ACCURACY, Arm.BASELINE, Decision.NOT_APPLICABLE)
-    assert ungated([an_instance()], [gate], ARMS) == ()
+    assert without_gold([an_instance()], [gate], ARMS) == ()

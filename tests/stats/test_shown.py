@@ -1,5 +1,7 @@
 """Which truth a given sample suffices for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -23,6 +25,31 @@ def test_the_chance_at_the_truth_is_the_power(threshold: float, n: int) -> None:
     most = max(k for k in range(n) if clopper_pearson_upper(k, n, 0.05) <= threshold)
     assert 0.75 < binom.cdf(most, n, found) < 0.90
     assert binom.cdf(most, n, found + 0.01) < 0.83
+
+
+def test_what_counts_as_the_worst_is_in_every_sample() -> None:
+    """Six of 300 are bad whatever is true, by the exact binomial distribution of the others the chance is .8."""
+    layout = replace(alone(300), worst=np.arange(300) < 6)
+    found = largest_truth(layout, 0.1, alpha=0.05, power=0.8, icc=0.3)
+    assert found is not None
+    most = max(k for k in range(300) if clopper_pearson_upper(k, 300, 0.05) <= 0.1)
+    assert 0.75 < binom.cdf(most - 6, 294, found) < 0.90
+    assert limit_at_best(layout, 0.05) == pytest.approx(clopper_pearson_upper(6, 300, 0.05))
+    assert layout.lost == pytest.approx(0.02)
+    assert layout.like(600).lost == pytest.approx(0.02)
+
+
+def test_by_layout_patients_count_for_their_questions() -> None:
+    """240 values of 60 patients that no correlation ties show what 60 do, where limits rest on the layout."""
+    clustered = Layout.of(np.zeros(240, np.int64), np.arange(240) // 4, alike=False)
+    assert limit_at_best(replace(clustered, by_layout=True), 0.05) == pytest.approx(1 - 0.05 ** (1 / 60))
+    found = [
+        largest_truth(each, 0.3, alpha=0.05, power=0.8, icc=0.0)
+        for each in (clustered, replace(clustered, by_layout=True))
+    ]
+    assert found[0] is not None
+    assert found[1] is not None
+    assert found[1] < found[0]
 
 
 def test_so_it_is_for_pairs() -> None:
