@@ -66,21 +66,21 @@ class WordsAside(MutableMapping[Reading, Verdict]):
 
     Args:
         bare: The verdicts without words; not changed, as it may be that of many instances.
-        words: What was said, of those of which something was.
+        words: What was said, of those of which something was; by the reading as text, which is read from disk sooner.
     """
 
     __slots__ = ("_words", "bare")
 
-    def __init__(self, bare: Mapping[Reading, Verdict], words: MutableMapping[Reading, str]) -> None:
+    def __init__(self, bare: Mapping[Reading, Verdict], words: Mapping[str, str]) -> None:
         self.bare = bare
         self._words = words
 
     def __getitem__(self, reading: Reading) -> Verdict:
-        return worded(self.bare[reading], self._words.get(reading, ""))
+        return worded(self.bare[reading], self._words.get(str(reading), ""))
 
     def __setitem__(self, reading: Reading, verdict: Verdict) -> None:
         self.bare = {**self.bare, reading: bare_verdict(verdict)}
-        self._words = {**self._words, reading: words_of(verdict)}
+        self._words = {**self._words, str(reading): words_of(verdict)}
 
     def __delitem__(self, reading: Reading) -> None:
         self.bare = {each: verdict for each, verdict in self.bare.items() if each != reading}
@@ -193,7 +193,7 @@ class Results:
 
     def _words_aside(self, verdicts: Mapping[Reading, Verdict]) -> WordsAside:
         bare = tuple((reading, bare_verdict(verdict)) for reading, verdict in verdicts.items())
-        said = {reading: words for reading, verdict in verdicts.items() if (words := words_of(verdict))}
+        said = {str(reading): words for reading, verdict in verdicts.items() if (words := words_of(verdict))}
         return WordsAside(self._alike.setdefault(bare, dict(bare)), self.shelved(said) if said else _NONE)
 
     def shelved(self, content: MutableMapping[Key, Value]) -> MutableMapping[Key, Value]:
