@@ -48,6 +48,8 @@ class Deidentified:
     """Names, numbers, addresses and UIDs of all headers that were seen, in lower case, that no text holds by chance."""
     people: frozenset[bytes] = field(default=frozenset(), repr=False)
     """Whole names in these headers, of patients and of staff, in lower case."""
+    days: frozenset[str] = field(default=frozenset(), repr=False)
+    """Days on which the images were made by these headers, YYYYMMDD."""
 
     @property
     def whole(self) -> bool:
@@ -64,6 +66,7 @@ class _Done:
     known: set[bytes] = field(default_factory=set)
     distinct: set[bytes] = field(default_factory=set)
     people: set[bytes] = field(default_factory=set)
+    days: set[str] = field(default_factory=set)
     uids: set[tuple[str, str, str]] = field(default_factory=set)
     emptied: Counter[str] = field(default_factory=Counter)
     overlays: int = 0
@@ -76,6 +79,7 @@ class _Done:
         self.known.update(copy.known.everywhere)
         self.distinct.update(copy.known.distinct)
         self.people.update(copy.known.people)
+        self.days.update(copy.known.days)
         for level, old, new in zip(_LEVELS, copy.old_uids, (*copy.name.parts[:2], copy.name.stem), strict=True):
             self.uids.add((level, old, new))
         self.emptied.update(copy.emptied)
@@ -130,6 +134,7 @@ def deidentify(
         },
         known=frozenset(done.distinct),
         people=frozenset(done.people),
+        days=frozenset(done.days),
     )
 
 

@@ -342,6 +342,62 @@ def test_staff_and_places_of_headers_are_searched_too(
     )
 
 
+def asked(row: Mapping[str, Any], texts: Sequence[str], **more: object) -> list[dict[str, Any]]:
+    """Return rows that differ in their questions."""
+    plain = {name: value for name, value in row.items() if name != "source_id"}
+    return [{**plain, **more, "id": f"row-{place}", "question": text} for place, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize(
+    "day",
+    ["2024-03-05", "5.3.2024", "03/05/2024", "20240305", "2024-03-06", "2024-03-07", "2024-03-08", "2024-03-09"],
+)
+def test_the_day_of_a_study_is_in_no_text(
+    source: Path, studies: tuple[PhantomStudy, ...], day: str, capsys: Capture
+) -> None:
+    """Of study, series, acquisition or content in any header, or of the row, as dates of birth are written."""
+    single = next(study for study in studies if len(study.files) == 1)
+    elements = dcmread(source / single.paths[0])
+    elements.StudyDate, elements.SeriesDate = "20240305", "20240306"
+    elements.AcquisitionDateTime, elements.ContentDate = "20240307101112.5", "20240308"
+    elements.save_as(source / single.paths[0])
+    rows = asked(named([single])[0], (f"As on {day}?", "As in March of 2024-04?"), study_date="2024-03-09")
+    manifest = write(source / "ward.jsonl", rows)
+    (left,) = copied(source, manifest, status=1)
+    said = capsys.readouterr().out
+    assert left["question"] == "As in March of 2024-04?"
+    assert said.endswith(f"1 row of {manifest} left out.\n  {manifest}:1: question: holds the day of a study\n")
+    assert "the days of studies, series, acquisitions and contents, in digits: a month in words is not read." in said
+    assert day not in said
+
+
+def test_parts_of_an_address_are_searched(source: Path, studies: tuple[PhantomStudy, ...], capsys: Capture) -> None:
+    """Those between commas, unless they are a bare word or short."""
+    single = next(study for study in studies if len(study.files) == 1)
+    elements = dcmread(source / single.paths[0])
+    elements.PatientAddress, elements.InstitutionAddress = "Elm Street 14, 8000 Aarhus", "Oak Road 3\r\nJutland, A 1"
+    elements.save_as(source / single.paths[0])
+    texts = ("Found at elm street 14?", "Sent to 8000 Aarhus?", "Seen at Oak Road 3?", "Is it of Aarhus, Jutland, A 1?")
+    manifest = write(source / "ward.jsonl", asked(named([single])[0], texts))
+    (left,) = copied(source, manifest, status=1)
+    assert left["question"] == texts[3]
+    listed = capsys.readouterr().out.partition("left out.\n")[2].splitlines()
+    why = "question: holds a number, an address, a place or a UID of a header"
+    assert listed == [f"  {manifest}:{row}: {why}" for row in (1, 2, 3)]
+
+
+def test_what_is_wrong_with_a_row_is_said_once(
+    source: Path, studies: tuple[PhantomStudy, ...], capsys: Capture
+) -> None:
+    """However many values of a kind a field holds."""
+    first, last = studies[0].patient.id, studies[-1].patient.id
+    manifest = write(source / "ward.jsonl", asked(named(studies)[0], (f"Of {first} or {last}?", "Is it?")))
+    copied(source, manifest, status=1)
+    kind = "holds an id of a patient, a header or a row"
+    said = capsys.readouterr().out
+    assert said.endswith(f"1 row of {manifest} left out.\n  {manifest}:1: question: {kind}\n")
+
+
 def test_studies_of_nobody_stay_apart(source: Path, studies: tuple[PhantomStudy, ...]) -> None:
     """A word in the place of an id that was taken out names no patient in the copies either: each study is one."""
     for path in source.rglob("*.dcm"):
