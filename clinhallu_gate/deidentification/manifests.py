@@ -111,6 +111,36 @@ def read_rows(manifest: Path) -> ManifestRows:
     return ManifestRows(manifest, tuple(rows.values()))
 
 
+def demand_images_in(folder: Path, source: ManifestRows) -> None:
+    """See to it, before anything is copied, that a manifest and what is copied have to do with each other.
+
+    What the rows of UIDs lead to only the files' headers tell.
+
+    Args:
+        folder: What is copied: a file, a folder, or a DICOMDIR.
+        source: The rows.
+
+    Raises ``BadInput`` if no row names a DICOM file or folder there.
+    """
+    root, copied = source.manifest.parent.resolve(), folder.resolve()
+    if kind_of(folder) is Kind.MEDIUM:
+        copied = copied.parent
+    if any(
+        row.images == _FETCHED or any(_may_lie_in(copied, root / name) for name in row.images) for _, row in source.rows
+    ):
+        return
+    raise BadInput(
+        f"--manifest: {source.manifest}: none of its rows names a DICOM file or folder that lies in {folder}. "
+        "Nothing was copied."
+    )
+
+
+def _may_lie_in(copied: Path, named: Path) -> bool:
+    """Whether DICOM that a row names lies in what is copied, or around it."""
+    place = named.resolve()
+    return (place.is_relative_to(copied) or copied.is_relative_to(place)) and kind_of(place) is not None
+
+
 def rewrite(source: ManifestRows, done: Deidentified, key: bytes) -> Rewritten:
     """Write ``manifest.jsonl`` beside the copies, for its owner alone.
 

@@ -308,6 +308,69 @@ def test_a_manifest_that_cannot_be_used_copies_nothing(
     assert not (source.parent / "out").exists()
 
 
+@pytest.mark.parametrize("what", ["elsewhere", "missing", "png"])
+def test_a_manifest_of_other_files_copies_nothing(
+    source: Path, studies: tuple[PhantomStudy, ...], what: str, capsys: Capture
+) -> None:
+    """Its images lie outside of the source, or nowhere, or are no DICOM: that is said before anything is copied."""
+    single = next(study for study in studies if len(study.files) == 1)
+    folder = source.parent / "other"
+    write_files(folder, [single])
+    Image.new("L", (8, 8)).save(source / "a.png")
+    images = {"missing": "none.dcm", "png": "a.png", "elsewhere": single.paths[0]}
+    rows = asked(named([single])[0], ("Is it?",), images=[images[what]])
+    manifest = write((folder if what == "elsewhere" else source) / "ward.jsonl", rows)
+    assert copied(source, manifest, status=4) == []
+    assert capsys.readouterr().err == (
+        f"clinhallu-gate: --manifest: {manifest}: none of its rows names a DICOM file or folder that lies in {source}. "
+        "Nothing was copied.\n"
+    )
+    assert not (source.parent / "out").exists()
+    if what == "elsewhere":  # a file and a part of a folder that a row names are sources, too
+        assert len(copied(folder / single.paths[0], manifest)) == 1
+
+
+def test_a_source_that_is_not_there_is_said_to_be(
+    source: Path, studies: tuple[PhantomStudy, ...], capsys: Capture
+) -> None:
+    """And not that the manifest has nothing to do with it."""
+    manifest = write(source / "ward.jsonl", named(studies))
+    missing = source.parent / "missing"
+    assert main(["deidentify", str(missing), str(source.parent / "out"), "--manifest", str(manifest)]) == 4
+    assert capsys.readouterr().err.startswith(f"clinhallu-gate: {missing}: does not exist.")
+
+
+def test_what_only_a_run_tells_of_images_is_taken_over(source: Path, studies: tuple[PhantomStudy, ...]) -> None:
+    """A window of CT for an ultrasound image: the copies' manifest says so as that of the originals does."""
+    sound = next(study for study in studies if study.files[0].Modality == "US")
+    (row,) = copied(source, write(source / "ward.jsonl", asked(named([sound])[0], ("Is it?",), window="brain")))
+    assert row["window"] == "brain"
+
+
+def test_the_manifest_is_not_listed_as_a_file_that_was_not_copied(
+    source: Path, studies: tuple[PhantomStudy, ...], capsys: Capture
+) -> None:
+    """Another one is written for it; whatever else lies there is listed."""
+    (source / "notes.txt").touch()
+    copied(source, write(source / "ward.jsonl", named(studies)))
+    said = capsys.readouterr().out
+    assert f"1 file not copied, as they are no images that can be:\n  {source}/notes.txt: is not a DICOM file\n" in said
+    assert f"{source}/ward.jsonl: is" not in said
+
+
+def test_a_server_is_no_source(tmp_path: Path, source: Path, capsys: Capture) -> None:
+    """It is told how to get at its studies, and the address, which may hold a password, is not repeated."""
+    server = "dicomweb+http://me:s3cret@127.0.0.1:8042/rs#a.csv"
+    for words in ([server, "out"], [str(source), str(tmp_path / "out"), "--manifest", server]):
+        with pytest.raises(SystemExit) as ended:
+            main(["deidentify", *words])
+        assert ended.value.code == 4
+        said = capsys.readouterr().err
+        assert "a DICOMweb server is not copied from. Fetch the studies with preflight --private-cache DIR" in said
+        assert "s3cret" not in said
+    assert not (tmp_path / "out").exists()
+
+
 def test_signed_gold_stays_where_it_is(source: Path, studies: tuple[PhantomStudy, ...], capsys: Capture) -> None:
     """It names a reviewer and holds for the originals; that it was not taken over is said."""
     manifest = write(source / "ward.jsonl", named(studies))
