@@ -16,6 +16,7 @@ from pydicom import dcmread
 from clinhallu_gate._scripted.phantom_dicom import PhantomStudy, file_rows, phantom_studies, uid_rows, write_files
 from clinhallu_gate.cli import main
 from clinhallu_gate.datasets.load import DataOptions, Dataset, load_data
+from clinhallu_gate.errors import BadInput
 from clinhallu_gate.pseudonym import SITE_KEY
 from clinhallu_gate.records import INSTANCE
 
@@ -341,10 +342,14 @@ def test_a_source_that_is_not_there_is_said_to_be(
 
 
 def test_what_only_a_run_tells_of_images_is_taken_over(source: Path, studies: tuple[PhantomStudy, ...]) -> None:
-    """A window of CT for an ultrasound image: the copies' manifest says so as that of the originals does."""
+    """A window of CT for an ultrasound image: a run refuses the copies' manifest as that of the originals."""
     sound = next(study for study in studies if study.files[0].Modality == "US")
-    (row,) = copied(source, write(source / "ward.jsonl", asked(named([sound])[0], ("Is it?",), window="brain")))
+    manifest = write(source / "ward.jsonl", asked(named([sound])[0], ("Is it?",), window="brain"))
+    (row,) = copied(source, manifest)
     assert row["window"] == "brain"
+    for each in (manifest, source.parent / "out" / "manifest.jsonl"):
+        with pytest.raises(BadInput, match="1 of 1 rows cannot be used"):
+            loaded(each)
 
 
 def test_the_manifest_is_not_listed_as_a_file_that_was_not_copied(
