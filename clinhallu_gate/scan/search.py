@@ -55,8 +55,9 @@ class Search:
             self._by_key.setdefault(spelling.key, []).append(spelling)
         self._dates = values.dates
         self._years = frozenset(date[:4] for date in values.dates)
-        self._words = frozenset(self._by_key) | self._years
-        self._ascii = frozenset(word.encode() for word in self._words if word.isascii())
+        for year in self._years:
+            self._by_key.setdefault(year, [])
+        self._ascii = frozenset(word.encode() for word in self._by_key if word.isascii())
 
     def file(self, path: Path, name: str) -> list[Finding]:
         """Return what a file holds. Raises ``OSError`` if it cannot be read: then nobody knows what it holds."""
@@ -117,7 +118,7 @@ class Search:
         """Return the words of a piece that are looked for."""
         if piece.isascii():
             return [word.decode() for word in self._ascii.intersection(piece.encode().translate(_TABLE).split())]
-        return self._words.intersection(words(piece))
+        return self._by_key.keys() & set(words(piece))
 
 
 def _is_binary(place: str) -> bool:
