@@ -51,7 +51,7 @@ def test_one_stratum_of_pairs_needs_what_is_planned() -> None:
 
 
 def test_by_layout_large_patients_cost_more() -> None:
-    """Ten patients with one question and one with five: as many as have five times the questions of patients with one."""
+    """Ten patients with one question and one with five: five times the questions of patients with one are needed."""
     cluster = np.repeat(np.arange(11), [1] * 10 + [5])
     layout = replace(Layout.of(np.zeros(15, np.int64), cluster, alike=False), by_layout=True)
     needed = patients_without_any(layout, 0.05, 0.05)
