@@ -252,6 +252,10 @@ class _Check:
     index: Index
     days: frozenset[str]
     """On which images were made, YYYYMMDD."""
+    years: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "years", frozenset(day[:4] for day in self.days))
 
     def demand_nobody(self, content: Mapping[str, Any]) -> None:
         """Raise ``Unfit`` for each field that holds any of it."""
@@ -271,8 +275,7 @@ class _Check:
 
     def _tells_day(self, text: str) -> bool:
         """Whether a text in normal form holds a day, in the spellings in which dates of birth are searched."""
-        years = {day[:4] for day in self.days}
-        return not self.days.isdisjoint([*_DAY.findall(text), *(day for day, _ in dates_in(text, years))])
+        return not self.days.isdisjoint([*_DAY.findall(text), *(day for day, _ in dates_in(text, self.years))])
 
 
 @dataclass(slots=True)
