@@ -29,7 +29,7 @@ from clinhallu_gate.deidentification.uids import made_uid
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.private import write_whole
 from clinhallu_gate.pseudonym import pseudonym
-from clinhallu_gate.scan.found import ScanResult
+from clinhallu_gate.scan.found import KINDS, ScanResult
 from clinhallu_gate.scan.search import Search
 from clinhallu_gate.scan.values import known_values
 
@@ -41,12 +41,8 @@ _TEXTS: Final = (
 )
 _NO_TEXTS: Final = ("question_type", "frames", "cot_valid")
 _GOLD: Final = ("gold_visual_recognition", "gold_knowledge_recall", "gold_reasoning")
-_KINDS: Final = {
-    "name": "a name that a header holds",
-    "id": "an id of a patient, a header or a row",
-    "accession_number": "an accession number",
-    "birth_date": "a patient's date of birth",
-}
+#: What is searched here are names of staff and ids of files and rows as well.
+_KINDS: Final = {**KINDS, "name": "a name that a header holds", "id": "an id of a patient, a header or a row"}
 #: Stand for images of a row that names UIDs, or that holds them itself, while its other fields are checked.
 _FETCHED, _WITHIN = ("fetched",), "<within the manifest>"
 

@@ -11,13 +11,13 @@ from typing import Final
 from clinhallu_gate.datasets.dataset import DataOptions
 from clinhallu_gate.datasets.dicomweb.spec import DicomwebSpec
 from clinhallu_gate.datasets.load import own_source
-from clinhallu_gate.deidentification.commands import counting, say_how_far
 from clinhallu_gate.deidentification.findings import Depth, Preflight
 from clinhallu_gate.deidentification.places import files_of, named_by, passed_over
 from clinhallu_gate.deidentification.preflight import preflight
 from clinhallu_gate.deidentification.wording import full_lines
 from clinhallu_gate.egress import allowed_host
 from clinhallu_gate.errors import BadInput
+from clinhallu_gate.how_far import counting, say_how_far
 from clinhallu_gate.pipeline.passing import cache_or_passing
 from clinhallu_gate.private import write_whole
 

@@ -12,6 +12,7 @@ KINDS: Final = {
     "accession_number": "an accession number",
     "birth_date": "a patient's date of birth",
 }
+"""What is said of a value of each kind."""
 #: What is said of a file that could not be searched: nobody knows what it holds.
 UNSEARCHED: Final = "unsearched"
 #: Values by file that are listed for the site.
