@@ -344,7 +344,7 @@ def test_a_number_that_is_hit_by_chance_is_listed_for_the_site(chance: Chance) -
     told = {hit["file"] for hit in chance.seen.outcome.manifest["known_values"]["hits"]}
     listed = hits_of(chance.seen)
     assert {row["file"] for row in listed} == told
-    assert {"report.html", "manifest.json", "summary.md", "the terminal"} <= told
+    assert {"report.html", "manifest.json", "decision.json", "summary.md", "the terminal"} <= told
     assert {(row["what"], row["value"]) for row in listed} == {("id", chance.number)}
     assert all(f"export-{chance.number}" in row["place"] for row in listed)  # the file and its data set
     out = " ".join(chance.seen.outcome.out.split())
