@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Final
@@ -60,7 +61,7 @@ def _instances(dataset: str) -> Iterator[Any]:
             images = tuple(Image.from_bytes(next(pictures) + f"{dataset} {place} {i}".encode()) for i in range(number))
             cluster = f"{dataset}/{place}"
         question = f"{instance.question} (case {place})"
-        yield instance.model_copy(update={"question": question, "images": images, "cluster": cluster, "facts": None})
+        yield replace(instance, question=question, images=images, cluster=cluster, facts=None)
 
 
 def load(folder: Path) -> dict[str, Any]:

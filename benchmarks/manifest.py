@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any, Final
 
 FEW, MANY = 10_000, 100_000
-#: What one more row may cost at the peak of any phase, in kB; its own texts come to 1.5.
-MAX_KB_PER_ROW: Final = 16.0
+#: What one more row may cost at the peak of any phase, in kB; its own texts come to 1.6.
+MAX_KB_PER_ROW: Final = 10.5
 FORMATS: Final = ("jsonl", "csv", "parquet")
 ROOT: Final = Path(__file__).parents[1]
 _QUESTION, _STAGE, _REASON = 200, 400, 160
@@ -202,7 +202,7 @@ def run(folder: Path) -> dict[str, Any]:
     phases.run("ask", lambda: done.evaluate(plan, prepared.gates, examine=False, emit=lambda _: None))
     assert not done.failure, done.failure
     assert not done.tally.failed + done.judge_tally.failed
-    phases.run("decide", lambda: decide_all(prepared.gates, prepared.frame, done.results.verdict, prepared.rules))
+    phases.run("decide", lambda: decide_all(prepared.gates, prepared.frame, done.results.bare_verdict, prepared.rules))
     phases.run("write", lambda: write_folder(done))
     done.stop()
     return {

@@ -4,7 +4,7 @@ import io
 import random
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from PIL import Image as PilImage
@@ -51,7 +51,7 @@ def instances(number: int) -> tuple[Instance, ...]:
         image = Image.from_bytes(rng.choice(pictures[stratum.name]) + b"%d" % len(made))
         for place, question in enumerate(study_questions(study, len(made), rng)):
             drawn = as_instance(f"{stratum.name}-{len(made) - place:05d}-{place}", study, question, (image,), rng)
-            made.append(drawn.model_copy(update={"question": f"{drawn.question} (case {len(made)})"}))
+            made.append(replace(drawn, question=f"{drawn.question} (case {len(made)})"))
     return tuple(made[:number])
 
 

@@ -1,12 +1,15 @@
 """The records that travel from dataset to report: instance, trace, verdict, call, completion."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from sys import intern
+from typing import Any, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass as checked_dataclass
 
 from clinhallu_gate.vocabulary import (
     ANSWER,
@@ -20,14 +23,20 @@ from clinhallu_gate.vocabulary import (
     UnjudgedReason,
 )
 
+CHECKED: Final = ConfigDict(extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+
 
 class Record(BaseModel):
     """A frozen boundary record that refuses fields it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+    model_config = ConfigDict(**CHECKED, frozen=True)
 
 
-class Image(Record):
+# Of instances there may be a hundred thousand: in slots, which are checked all the same, one takes 2 kB less.
+
+
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=CHECKED)
+class Image:
     """One image of a study: a file, or its bytes."""
 
     sha256: str
@@ -51,7 +60,8 @@ class Image(Record):
         return self.path.read_bytes()
 
 
-class GoldTrace(Record):
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=CHECKED)
+class GoldTrace:
     """The reference text of each stage; a stage without one cannot be given or judged."""
 
     visual_recognition: str | None = None
@@ -64,7 +74,8 @@ class GoldTrace(Record):
         return text
 
 
-class Instance(Record):
+@checked_dataclass(frozen=True, slots=True, kw_only=True, repr=False, config=CHECKED)
+class Instance:
     """One question about one study (1..n images), its answer and its gold trace."""
 
     dataset: str
@@ -92,11 +103,25 @@ class Instance(Record):
     @property
     def uid(self) -> str:
         """Return ``dataset/id``, unique within a run."""
-        return f"{self.dataset}/{self.id}"
+        return intern(f"{self.dataset}/{self.id}")  # many hold it: results, plan, frames
 
-    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+    def __repr__(self) -> str:
         """Show no more of a patient than the name: pytest prints what a failed test was given."""
-        return [("uid", self.uid), ("phi", True)] if self.phi else super().__repr_args__()
+        names = ("uid", "phi") if self.phi else [each.name for each in fields(self) if each.repr]
+        return f"Instance({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by content; with the equality of dataclasses pytest would print the fields that differ."""
+        return isinstance(other, Instance) and all(
+            getattr(self, each.name) == getattr(other, each.name) for each in fields(self)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.dataset, self.id))
+
+
+#: Reads instances, and writes them as JSON.
+INSTANCE: Final = TypeAdapter(Instance)
 
 
 # --- outcomes: a discriminated union, with no sentinel and no default ---------------------------------------------
@@ -144,6 +169,43 @@ class NotAsked:
 
 
 Verdict: TypeAlias = Judged | Failed | Unjudged | NotAsked
+#: There are four without a reason: each is held once.
+_judged: Final = cache(Judged)
+
+
+def bare_verdict(verdict: Verdict) -> Verdict:
+    """Return a verdict without anybody's words; why nothing was asked is said in our own."""
+    match verdict:
+        case Judged():
+            return _judged(verdict.outcome, "")
+        case Failed() | Unjudged():
+            return replace(verdict, detail="")
+        case NotAsked():
+            return verdict
+
+
+def words_of(verdict: Verdict) -> str:
+    """Return what ``bare_verdict`` leaves out."""
+    match verdict:
+        case Judged():
+            return verdict.reason
+        case Failed() | Unjudged():
+            return verdict.detail
+        case NotAsked():
+            return ""
+
+
+def worded(verdict: Verdict, words: str) -> Verdict:
+    """Return a bare verdict with its words."""
+    if not words:
+        return verdict
+    match verdict:
+        case Judged():
+            return Judged(verdict.outcome, words)
+        case Failed() | Unjudged():
+            return replace(verdict, detail=words)
+        case NotAsked():
+            return verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,12 @@
 """Results without the words and pixels of the data: what those may see who may not see patients."""
 
 from dataclasses import replace
-from functools import cache
 from typing import Final
 
-from clinhallu_gate.records import Failed, GoldTrace, Instance, Judged, NotAsked, Unjudged, Verdict
+from clinhallu_gate.records import GoldTrace, Instance, bare_verdict
 from clinhallu_gate.results import Found, Results
 
 _NO_GOLD: Final = GoldTrace()
-#: There are four without a reason: each is held once.
-_judged: Final = cache(Judged)
 
 
 def redacted(results: Results) -> Results:
@@ -29,24 +26,14 @@ def redacted(results: Results) -> Results:
 
 def bare_instance(instance: Instance) -> Instance:
     """Return an instance of which only names, type and place are told."""
-    nothing = {"images": (), "question": "", "options": (), "answer": "", "answer_letter": None, "facts": None}
-    return instance.model_copy(update={**nothing, "gold": _NO_GOLD})
-
-
-def bare_verdict(verdict: Verdict) -> Verdict:
-    """Return a verdict without anybody's words; why nothing was asked is said in our own."""
-    match verdict:
-        case Judged():
-            return _judged(verdict.outcome, "")
-        case Failed() | Unjudged():
-            return replace(verdict, detail="")
-        case NotAsked():
-            return verdict
+    return replace(
+        instance, images=(), question="", options=(), answer="", answer_letter=None, facts=None, gold=_NO_GOLD
+    )
 
 
 def _bare(found: Found) -> Found:
     return Found(
-        verdicts={reading: bare_verdict(verdict) for reading, verdict in found.verdicts.items()},
+        verdicts=dict(found.bare_verdicts),
         costs=found.costs,
         traces={arm: replace(record, reply="", given={}, why="") for arm, record in found.traces.items()},
         paper={reading: replace(mark, reason="") for reading, mark in found.paper.items()},

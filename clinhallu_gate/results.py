@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, cast
 
-from clinhallu_gate.records import Instance, NotAsked, Reading, Verdict
+from clinhallu_gate.records import Instance, NotAsked, Reading, Verdict, bare_verdict, worded, words_of
 from clinhallu_gate.shelf import Key, Shelf, Value
 from clinhallu_gate.vocabulary import ANSWER, STAGE_ARM, Arm, NotAskedReason, Part, Stage
 
@@ -60,11 +61,48 @@ class TraceOf(NamedTuple):
     repeat: int = 0
 
 
+class WordsAside(MutableMapping[Reading, Verdict]):
+    """Verdicts of which the words lie elsewhere, as on a shelf; without them they are at hand.
+
+    Args:
+        bare: The verdicts without words; not changed, as it may be that of many instances.
+        words: What was said, of those of which something was; by the reading as text, which is read from disk sooner.
+    """
+
+    __slots__ = ("_words", "bare")
+
+    def __init__(self, bare: Mapping[Reading, Verdict], words: Mapping[str, str]) -> None:
+        self.bare = bare
+        self._words = words
+
+    def __getitem__(self, reading: Reading) -> Verdict:
+        return worded(self.bare[reading], self._words.get(str(reading), ""))
+
+    def __setitem__(self, reading: Reading, verdict: Verdict) -> None:
+        self.bare = {**self.bare, reading: bare_verdict(verdict)}
+        self._words = {**self._words, str(reading): words_of(verdict)}
+
+    def __delitem__(self, reading: Reading) -> None:
+        self.bare = {each: verdict for each, verdict in self.bare.items() if each != reading}
+
+    def __contains__(self, reading: object) -> bool:
+        return reading in self.bare
+
+    def __iter__(self) -> Iterator[Reading]:
+        return iter(self.bare)
+
+    def __len__(self) -> int:
+        return len(self.bare)
+
+    def __repr__(self) -> str:
+        return f"WordsAside({dict(self)!r})"
+
+
 @dataclass(slots=True)
 class Found:
     """What was found of one instance."""
 
-    verdicts: dict[Reading, Verdict] = field(default_factory=dict)
+    verdicts: MutableMapping[Reading, Verdict] = field(default_factory=dict)
     texts: MutableMapping[Reading, str] = field(default_factory=dict)
     """The model's own words, where they could be read; given stages are not among them."""
     costs: MutableMapping[TraceOf, CallCost] = field(default_factory=dict)
@@ -81,6 +119,25 @@ class Found:
     """Its own words, of the headline readings, as far as its run folder holds them."""
     extra: dict[Arm, Mapping[str, Any]] = field(default_factory=dict)
     """Fields of an arm's rows in a result tree that do not follow from all else, by kind of row."""
+
+    @property
+    def bare_verdicts(self) -> Mapping[Reading, Verdict]:
+        """The verdicts without anybody's words; they are at hand where the words lie on disk."""
+        if isinstance(self.verdicts, WordsAside):
+            return self.verdicts.bare
+        return {reading: bare_verdict(verdict) for reading, verdict in self.verdicts.items()}
+
+    def bare_verdict(self, reading: Reading) -> Verdict | None:
+        """Return one of them."""
+        if isinstance(self.verdicts, WordsAside):
+            return self.verdicts.bare.get(reading)
+        verdict = self.verdicts.get(reading)
+        return None if verdict is None else bare_verdict(verdict)
+
+
+#: Stands in the place of every empty collection of an instance that is done with: each by itself takes 64 bytes or 216.
+_NONE: Final = cast("dict[Any, Any]", MappingProxyType({}))
+_NO_ROW: Final = cast("set[Reading]", frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +164,8 @@ class Results:
         self.by_uid = {instance.uid: instance for instance in self.instances}
         self.found: dict[str, Found] = {uid: Found() for uid in self.by_uid}
         self.shelf = shelf
+        self._alike: dict[tuple[tuple[Reading, Verdict], ...], Mapping[Reading, Verdict]] = {}
+        """Bare verdicts of an instance: there are some hundreds of kinds, and each is held once."""
         self.retest: Retest | None = None
         """How far the judge agrees with itself, if it was asked twice."""
 
@@ -117,11 +176,25 @@ class Results:
         """
         return self.found[uid].verdicts.get(reading, NOT_SELECTED)
 
+    def bare_verdict(self, uid: str, reading: Reading) -> Verdict:
+        """Return the same without anybody's words, which need not be read from disk for it."""
+        return self.found[uid].bare_verdict(reading) or NOT_SELECTED
+
     def put_away(self, uid: str) -> None:
-        """Keep what was found of an instance on the shelf, but for its verdicts: everything can still be read."""
+        """Keep what was found of an instance on the shelf, but for its bare verdicts: everything can still be read."""
         found = self.found[uid]
         found.texts, found.traces = self.shelved(found.texts), self.shelved(found.traces)
         found.costs = self.shelved(found.costs)
+        if not isinstance(found.verdicts, WordsAside):
+            found.verdicts = self._words_aside(found.verdicts)
+        found.paper, found.no_row = found.paper or _NONE, found.no_row or _NO_ROW
+        found.baseline, found.extra = found.baseline or _NONE, found.extra or _NONE
+        found.baseline_texts = found.baseline_texts or _NONE
+
+    def _words_aside(self, verdicts: Mapping[Reading, Verdict]) -> WordsAside:
+        bare = tuple((reading, bare_verdict(verdict)) for reading, verdict in verdicts.items())
+        said = {str(reading): words for reading, verdict in verdicts.items() if (words := words_of(verdict))}
+        return WordsAside(self._alike.setdefault(bare, dict(bare)), self.shelved(said) if said else _NONE)
 
     def shelved(self, content: MutableMapping[Key, Value]) -> MutableMapping[Key, Value]:
         """Return what stands for ``content`` on the shelf; without one, what was given."""
@@ -135,6 +208,12 @@ class Results:
         """Yield every verdict that was sought, instance by instance."""
         for instance in self.instances:
             for reading, verdict in self.found[instance.uid].verdicts.items():
+                yield instance, reading, verdict
+
+    def bare_rows(self) -> Iterator[tuple[Instance, Reading, Verdict]]:
+        """Yield the same without anybody's words."""
+        for instance in self.instances:
+            for reading, verdict in self.found[instance.uid].bare_verdicts.items():
                 yield instance, reading, verdict
 
     def costs(self) -> Iterator[CallCost]:

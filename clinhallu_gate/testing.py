@@ -154,7 +154,7 @@ def an_instance(**fields: Any) -> Instance:  # noqa: ANN401 - any field of Insta
         knowledge_recall="An opacity in a lower zone may be a consolidation.",
         reasoning_integration="The opacity is on the left, so the answer is yes.",
     )
-    plain = {
+    plain: dict[str, Any] = {
         "dataset": "sample",
         "id": "1",
         "stratum": "sample",
@@ -165,7 +165,7 @@ def an_instance(**fields: Any) -> Instance:  # noqa: ANN401 - any field of Insta
         "answer": "yes",
         "gold": gold,
     }
-    return Instance.model_validate(plain | fields)
+    return Instance(**(plain | fields))
 
 
 def a_request(text: str = "Is there an opacity?", *, images: tuple[Image, ...] = (), **fields: Any) -> ChatRequest:  # noqa: ANN401 - any field of ChatRequest

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinhallu_gate.errors import EvaluationFailed
-from clinhallu_gate.records import Reading
+from clinhallu_gate.records import Failed, Judged, NotAsked, Reading, Unjudged, bare_verdict
 from clinhallu_gate.results import Results
 from clinhallu_gate.shelf import Shelf, Shelved
 from clinhallu_gate.testing import an_instance
-from clinhallu_gate.vocabulary import ANSWER, Arm
+from clinhallu_gate.vocabulary import ANSWER, Arm, FailReason, NotAskedReason, Outcome, Stage, UnjudgedReason
 
 
 @given(st.lists(st.dictionaries(st.text(), st.text()), max_size=12))
@@ -68,3 +68,56 @@ def test_results_put_away_all_but_verdicts(tmp_path: Path) -> None:
     results.put_away("sample/1")
     assert all(isinstance(kept, Shelved) for kept in (found.texts, found.traces, found.costs))
     assert results.text("sample/1", Arm.BASELINE, ANSWER) == "yes"
+
+
+VERDICTS = {
+    Reading(Arm.BASELINE, ANSWER): Judged(Outcome.CORRECT, "the same words"),
+    Reading(Arm.REPLACE_VR, ANSWER): Failed(FailReason.TRUNCATED, "cut off"),
+    Reading(Arm.REPLACE_KR, ANSWER): Unjudged(UnjudgedReason.ENDPOINT_FAILED, "503"),
+    Reading(Arm.REPLACE_KR, Stage.KNOWLEDGE_RECALL): NotAsked(NotAskedReason.NO_GOLD, "no gold to give"),
+}
+
+
+def test_what_was_said_of_verdicts_lies_on_disk(tmp_path: Path) -> None:
+    """They read as they were; without words they are at hand, one object for all instances that came to the same."""
+    results = Results([an_instance(id=name) for name in "ab"], Shelf(tmp_path))
+    for uid in results.found:
+        results.found[uid].verdicts = dict(VERDICTS)
+        results.put_away(uid)
+    one, other = results.found.values()
+    assert one.verdicts == other.verdicts == VERDICTS
+    assert [verdict for _, _, verdict in results.rows()] == [*VERDICTS.values()] * 2
+    assert one.bare_verdicts is other.bare_verdicts
+    assert one.bare_verdicts == {reading: bare_verdict(verdict) for reading, verdict in VERDICTS.items()}
+    reading = Reading(Arm.BASELINE, ANSWER)
+    assert results.verdict("sample/a", reading) == Judged(Outcome.CORRECT, "the same words")
+    assert results.bare_verdict("sample/a", reading) == Judged(Outcome.CORRECT, "")
+
+
+def test_a_verdict_may_change_after_it_was_put_away(tmp_path: Path) -> None:
+    """Of the one instance alone."""
+    results = Results([an_instance(id=name) for name in "ab"], Shelf(tmp_path))
+    for uid in results.found:
+        results.found[uid].verdicts = dict(VERDICTS)
+        results.put_away(uid)
+    one, other = results.found.values()
+    first, *_, last = VERDICTS
+    one.verdicts[first] = Judged(Outcome.INCORRECT, "another")
+    del one.verdicts[last]
+    expected = {**VERDICTS, first: Judged(Outcome.INCORRECT, "another")}
+    del expected[last]
+    assert one.verdicts == expected
+    assert one.bare_verdict(first) == Judged(Outcome.INCORRECT, "")
+    assert one.bare_verdict(last) is None
+    assert other.verdicts == VERDICTS
+
+
+def test_what_stands_for_nothing_cannot_be_written(tmp_path: Path) -> None:
+    """One object stands for it in every instance that was put away."""
+    results = Results([an_instance()], Shelf(tmp_path))
+    results.put_away("sample/1")
+    found = results.found["sample/1"]
+    with pytest.raises(TypeError):
+        found.baseline[Reading(Arm.BASELINE, ANSWER)] = Judged(Outcome.CORRECT, "so")
+    with pytest.raises(AttributeError):
+        found.no_row.add(Reading(Arm.BASELINE, ANSWER))

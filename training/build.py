@@ -1,7 +1,7 @@
 """The empty phantom-vlm: tokenizer, processor and an Idefics3 of about 2.5 million parameters that vLLM serves."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -153,5 +153,5 @@ def _corpus(prompts: list[str]) -> list[str]:
             for question in study_questions(study, number, rng):
                 gold = gold_trace(study, question, rng)
                 texts += [question.text, question.answer, *question.options]
-                texts += [text for text in gold.model_dump().values() if text]
+                texts += [text for text in asdict(gold).values() if text]
     return texts

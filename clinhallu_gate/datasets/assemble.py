@@ -1,8 +1,9 @@
 """From rows and pictures to a data set: every row checked, every problem noted, nothing skipped."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from sys import intern
 from typing import Any, Final
 
 from clinhallu_gate.datasets.check import Unfit, options_of
@@ -10,6 +11,7 @@ from clinhallu_gate.datasets.clusters import components
 from clinhallu_gate.datasets.dataset import Dataset, Selected, content_digest
 from clinhallu_gate.datasets.frozen_list import Frozen
 from clinhallu_gate.datasets.intake import Intakes, Pictures, Refused
+from clinhallu_gate.datasets.kept_rows import KeptRow
 from clinhallu_gate.datasets.period import Period, said_day
 from clinhallu_gate.datasets.problems import Problem, shown, told
 from clinhallu_gate.datasets.reading import RawRow
@@ -121,8 +123,7 @@ class Assembly:
         if self.sort:
             usable.sort(key=lambda item: (len(item.id), item.id) if item.id.isdecimal() else (_NO_NUMBER, item.id))
         instances = self._instances(usable)
-        pictured = {each.id: self._pictured(item, each) for item, each in zip(usable, instances, strict=True)}
-        laid = {} if self.beside is None else {each.id: self.beside.lay(each, pictured[each.id]) for each in instances}
+        laid = {} if self.beside is None else dict(self._laid(usable, instances, self.beside))
         instances = tuple(_with_gold(each, laid.get(each.id)) for each in instances)
         problems = sorted(
             replace(problem, text=told(problem.text, withhold=problem.file in self.patients))
@@ -140,7 +141,9 @@ class Assembly:
             files=headers.files,
             identifiers=headers.identifiers,
             patient_ids={item.id: item.study.patient_id for item in usable if item.study and item.study.patient_id},
-            pictured={item.id: pictured[item.id] for item in usable if item.study},
+            pictured={
+                each.id: self._pictured(item, each) for item, each in zip(usable, instances, strict=True) if item.study
+            },
             drawn=tuple(
                 replace(image, instance=item.id) for item in usable if item.study for image in item.study.drawn
             ),
@@ -150,6 +153,12 @@ class Assembly:
             unsigned=tuple(item.problem(laid[item.id].doubt) for item in usable if laid and laid[item.id].doubt),
         )
         return Part(dataset, dataset.left_out, total)
+
+    def _laid(
+        self, usable: Sequence[Checked], instances: Sequence[Instance], beside: GoldBeside
+    ) -> Iterator[tuple[str, Laid]]:
+        for item, each in zip(usable, instances, strict=True):
+            yield each.id, beside.lay(each, self._pictured(item, each))
 
     def _pictured(self, item: Checked, instance: Instance) -> tuple[str, ...]:
         """Return what tells which images a row speaks of: a study as a whole, of others what is sent."""
@@ -165,7 +174,8 @@ class Assembly:
             if raw.content.get("phi", False) not in (False, None):
                 self.patients.add(raw.file)
             try:
-                checked.append(Checked(raw, self._fit(raw)))
+                row = self._fit(raw)
+                checked.append(Checked(replace(raw, content=KeptRow(raw.content)), row))
             except Unfit as unfit:
                 if self._is_none_of_ours(raw):
                     continue
@@ -249,28 +259,29 @@ class Assembly:
         return not lines
 
     def _instances(self, usable: Sequence[Checked]) -> tuple[Instance, ...]:
-        images = {item.id: [self.taken[name] for name in item.row.images] for item in usable}
         sent = {
-            identity: tuple(image for image in found if isinstance(image, Image)) for identity, found in images.items()
+            item.id: tuple(image for name in item.row.images if isinstance(image := self.taken[name], Image))
+            for item in usable
         }
-        clusters = components({item.id: [*_shared(item), *_telling(item, sent[item.id])] for item in usable})
+        clusters = components((item.id, [*_shared(item), *_telling(item, sent[item.id])]) for item in usable)
         return tuple(instance_of(self.name, item.row, sent[item.id], clusters[item.id]) for item in usable)
 
 
 def _with_gold(instance: Instance, laid: Laid | None) -> Instance:
-    return instance if laid is None or laid.gold == instance.gold else instance.model_copy(update={"gold": laid.gold})
+    return instance if laid is None or laid.gold == instance.gold else replace(instance, gold=laid.gold)
 
 
 def _kept(content: Mapping[str, Any], laid: Laid | None) -> Mapping[str, Any]:
     """Return a row as a run keeps it: without its report, and with the gold that was laid over it."""
-    if laid is None:
+    laid_over = laid is not None and laid.source in (GoldSource.SIGNED, GoldSource.UNSIGNED)
+    if laid is None or not (laid_over or any(name in content for name in REPORTS)):
         return content
     kept = {name: value for name, value in content.items() if name not in REPORTS}
-    if laid.source not in (GoldSource.SIGNED, GoldSource.UNSIGNED):
-        return kept
-    flat = {f"gold_{name}" for name in _NESTED.values()}
-    nested = {name: {"text": laid.gold.text(stage)} for stage, name in _NESTED.items()}
-    return {name: value for name, value in kept.items() if name not in flat} | {"gold_cot": nested}
+    if laid_over:
+        flat = {f"gold_{name}" for name in _NESTED.values()}
+        nested = {name: {"text": laid.gold.text(stage)} for stage, name in _NESTED.items()}
+        kept = {name: value for name, value in kept.items() if name not in flat} | {"gold_cot": nested}
+    return KeptRow(kept)
 
 
 #: What the benchmark's own rows call each stage.
@@ -297,13 +308,13 @@ def instance_of(dataset: str, row: Row, images: tuple[Image, ...], cluster: str)
     return Instance(
         dataset=dataset,
         id=str(row.identity),
-        stratum=row.stratum or dataset,
+        stratum=intern(row.stratum) if row.stratum else dataset,
         cluster=f"{dataset}/{cluster}",
         images=images,
         question=row.question,
         question_type=row.question_type,
         options=tuple(map(str, options_of(row))),
-        answer=row.answer,
+        answer=intern(row.answer),
         answer_letter=row.answer_letter.strip().upper() if row.answer_letter else None,
         gold=row.gold,
         tags=tags_of(row),
@@ -315,4 +326,4 @@ def tags_of(row: Row) -> tuple[str, ...]:
     """Return the row's own tags, and one for each field that says what it is about: ``modality:ct``."""
     said = ((name, getattr(row, name)) for name in TAGGED)
     told = (f"{name}:{'_'.join(value.lower().split())}" for name, value in said if value and value.strip())
-    return tuple(dict.fromkeys((*row.tags, *told)))
+    return tuple(map(intern, dict.fromkeys((*row.tags, *told))))

@@ -8,6 +8,7 @@ import threading
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from sys import intern
 from typing import Final
 
 import orjson
@@ -128,4 +129,4 @@ def _entry(line: dict[str, object]) -> dict[str, Sent]:
         raise TypeError("not what was written")
     if len(bytes.fromhex(sha256)) != 32:  # noqa: PLR2004 - bytes of a SHA-256
         raise ValueError("no digest")
-    return {str(line["source"]): Sent(sha256, media_type, size, str(line.get("note", "")))}
+    return {str(line["source"]): Sent(sha256, intern(media_type), size, str(line.get("note", "")))}

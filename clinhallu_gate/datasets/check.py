@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from clinhallu_gate.datasets.explain import explain
 from clinhallu_gate.datasets.names import name_trouble
 from clinhallu_gate.datasets.problems import shown
-from clinhallu_gate.datasets.row import BENCHMARK_FIELDS, TAGGED, Row
+from clinhallu_gate.datasets.row import BENCHMARK_FIELDS, ROW, TAGGED, Row
 from clinhallu_gate.vocabulary import QuestionType
 
 _LETTERED: Final = re.compile(r"\s*(?:\(([A-Za-z])\)|([A-Za-z])[.):])\s*(\S.*)", re.DOTALL)
@@ -79,7 +79,7 @@ def _file_of(entry: object) -> object:
 
 def _checked(content: Mapping[str, Any], *, gold: bool = False) -> Row:
     try:
-        row = Row.model_validate(content)
+        row = ROW.validate_python(content)
     except ValidationError as error:
         raise Unfit(*explain(error)) from None
     lines = [*_identity(row), *_images(row), *_uids(row), *_answer(row), *_gold(row, demanded=gold), *_report(row)]

@@ -10,7 +10,7 @@ from clinhallu_gate.datasets.frozen_list import Frozen
 from clinhallu_gate.datasets.period import Period
 from clinhallu_gate.datasets.problems import Problem
 from clinhallu_gate.datasets.signed import Laid
-from clinhallu_gate.records import Instance
+from clinhallu_gate.records import INSTANCE, Instance
 
 #: Images of an instance where nothing is known of the model: as many as MedFrameQA's questions have at most.
 MAX_IMAGES: Final = 5
@@ -147,5 +147,5 @@ def content_digest(instances: Iterable[Instance]) -> str:
     """Return the SHA-256 of all that instances hold, pixels through their digests; where files lie is no content."""
     digest = hashlib.sha256()
     for instance in instances:
-        digest.update(instance.model_dump_json(exclude={"images": {"__all__": {"data", "path"}}}).encode())
+        digest.update(INSTANCE.dump_json(instance, exclude={"images": {"__all__": {"data", "path"}}}))
     return digest.hexdigest()

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from clinhallu_gate.datasets.problems import Shown, quoted, shown
-from clinhallu_gate.datasets.row import Row
+from clinhallu_gate.datasets.row import FIELDS
 from clinhallu_gate.errors import not_one_of
 from clinhallu_gate.vocabulary import QuestionType
 
@@ -36,9 +36,9 @@ def _line(error: ErrorDetails) -> str:
         return f"{path}: is missing"
     if kind in ("string_pattern_mismatch", "too_short"):
         return f"{path}: is empty"
-    if kind == "extra_forbidden":
+    if kind == "unexpected_keyword_argument":
         name = error["loc"][-1]
-        return not_one_of(quoted(name), Shown(name), Row.model_fields, noun="a field")
+        return not_one_of(quoted(name), Shown(name), FIELDS, noun="a field")
     if kind == "enum":
         return not_one_of(path, Shown(value), [word.value for word in QuestionType], noun="a question type")
     return f"{path}: {shown(value)} {_WRONG.get(kind) or error['msg']}"

@@ -14,7 +14,7 @@ from clinhallu_gate.datasets.dataset import Dataset, Selected, content_digest
 from clinhallu_gate.datasets.frozen_list import Frozen, FrozenSet
 from clinhallu_gate.datasets.problems import LISTED
 from clinhallu_gate.errors import BadInput
-from clinhallu_gate.records import Instance
+from clinhallu_gate.records import INSTANCE, Instance
 
 _DIGITS: Final = 32
 """Of an instance's digest: 128 bits."""
@@ -149,7 +149,7 @@ def _digest(instance: Instance, dataset: Dataset, key: bytes) -> str:
     Left out is what may change without it: where files lie, which of a study's images a model is sent (it depends on
     how many it takes), and the cluster, which is called after its first row.
     """
-    content = instance.model_dump(mode="json", exclude={"images", "cluster", "phi"})
+    content = INSTANCE.dump_python(instance, mode="json", exclude={"images", "cluster", "phi"})
     shown = dataset.pictured.get(instance.id) or [image.sha256 for image in instance.images]
     text = json.dumps([content, *shown], sort_keys=True, ensure_ascii=False)
     return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:_DIGITS]

@@ -6,6 +6,7 @@ same patients bear the same names in every run with the same key.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from sys import intern
 from typing import Final
 
 from clinhallu_gate.datasets.dataset import Alias, Dataset, content_digest
@@ -43,7 +44,7 @@ def _spread(dataset: Dataset, clusters: frozenset[tuple[str, str]]) -> Dataset:
     return replace(
         dataset,
         instances=tuple(
-            each if each.phi or (each.dataset, each.cluster) not in clusters else each.model_copy(update={"phi": True})
+            each if each.phi or (each.dataset, each.cluster) not in clusters else replace(each, phi=True)
             for each in dataset.instances
         ),
     )
@@ -61,7 +62,7 @@ class _Names:
     def cluster(self, instance: Instance) -> str:
         if not instance.phi:
             return instance.cluster
-        return pseudonym(f"{instance.dataset}/cluster/{instance.cluster}", self.key)
+        return intern(pseudonym(f"{instance.dataset}/cluster/{instance.cluster}", self.key))
 
     def group(self, name: str) -> str:
         return self.hidden(name) if name in self.rare else name
@@ -112,13 +113,12 @@ def _protected(dataset: Dataset, names: _Names) -> Dataset:
 
 def _renamed(instance: Instance, names: _Names, group: Callable[[str], str]) -> Instance:
     stratum = instance.stratum if instance.stratum == instance.dataset else group(instance.stratum)
-    return instance.model_copy(
-        update={
-            "id": names.id(instance),
-            "cluster": names.cluster(instance),
-            "stratum": stratum,
-            "tags": tuple(dict.fromkeys(map(group, instance.tags))),
-        }
+    return replace(
+        instance,
+        id=names.id(instance),
+        cluster=names.cluster(instance),
+        stratum=stratum,
+        tags=tuple(dict.fromkeys(map(group, instance.tags))),
     )
 
 

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from sys import intern
 from typing import Final
 
 import numpy as np
@@ -50,7 +51,7 @@ def look(data: bytes) -> Looked:
             _refuse_unfit(image)
             image.load()
             if _fit_as_it_is(image, data):
-                return Looked(f"image/{str(image.format).lower()}", None)
+                return Looked(intern(f"image/{str(image.format).lower()}"), None)
             return Looked("image/png", png(_plain(image)))
     except UnidentifiedImageError:
         raise Unreadable(f"is not an image. Valid: {', '.join(FORMATS)}") from None

@@ -1,13 +1,15 @@
 """The schema of a row: the benchmark's fields, and those that a user's manifest may add."""
 
+from dataclasses import fields
 from datetime import date
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, TypeAdapter, WithJsonSchema
+from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic_core import PydanticCustomError
 
 from clinhallu_gate.datasets.period import FORM, day_of
-from clinhallu_gate.records import GoldTrace, Record
+from clinhallu_gate.records import CHECKED, GoldTrace
 from clinhallu_gate.vocabulary import QuestionType
 
 
@@ -53,10 +55,12 @@ class GoldCot(BaseModel):
     reasoning: GoldStage | None = None
 
 
-class Row(Record):
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=CHECKED)
+class Row:
     """One question about one study: a row of the benchmark, or of a user's manifest."""
 
-    question: Text
+    # Each is a ``Field``: pydantic puts others behind them, and errors and schema would not be in this order.
+    question: Text = Field()
     answer: Text = Field(description="The correct answer; for multiple choice the option, as in 'B. pneumothorax'.")
     images: tuple[Text, ...] = Field(
         min_length=1, description="Image files or DICOM folders, relative to the manifest's folder."
@@ -77,13 +81,13 @@ class Row(Record):
     sop_uid: Annotated[tuple[Text, ...], BeforeValidator(_as_list)] = Field(
         default=(), description="SOPInstanceUIDs, if not the whole series is meant."
     )
-    question_type: QuestionType
+    question_type: QuestionType = Field()
     options: tuple[Text, ...] = Field(default=(), description="For multiple choice: 'A. text', 'B. text' and so on.")
     answer_letter: Text | None = Field(default=None, description="For multiple choice: the letter of the answer.")
     gold_cot: GoldCot | None = Field(default=None, description="The gold trace, stage by stage.")
     gold_visual_recognition: Text | None = Field(default=None, description="The same, flat: for tables.")
-    gold_knowledge_recall: Text | None = None
-    gold_reasoning: Text | None = None
+    gold_knowledge_recall: Text | None = Field(default=None)
+    gold_reasoning: Text | None = Field(default=None)
     report: Text | None = Field(
         default=None,
         description="The radiology report, for draft-gold alone: no examined model and no report shows it.",
@@ -102,19 +106,19 @@ class Row(Record):
     phi: StrictBool = Field(
         default=False, description="Is it patient data; a manifest's row that does not say so, true or false, is."
     )
-    source: str | None = None
-    split: str | None = None
-    modality: str | None = None
-    organ: str | None = None
-    system: str | None = None
-    body_system: str | None = None
-    specialty: str | None = None
-    task: str | None = None
-    keyword: str | None = None
+    source: str | None = Field(default=None)
+    split: str | None = Field(default=None)
+    modality: str | None = Field(default=None)
+    organ: str | None = Field(default=None)
+    system: str | None = Field(default=None)
+    body_system: str | None = Field(default=None)
+    specialty: str | None = Field(default=None)
+    task: str | None = Field(default=None)
+    keyword: str | None = Field(default=None)
     video_id: str | None = Field(default=None, description="Rows of one video form one cluster.")
-    reasoning_chain: str | None = None
-    gold_cot_meta: dict[str, Any] | None = None
-    cot_valid: StrictBool | None = None
+    reasoning_chain: str | None = Field(default=None)
+    gold_cot_meta: dict[str, Any] | None = Field(default=None)
+    cot_valid: StrictBool | None = Field(default=None)
 
     @property
     def identity(self) -> str | None:
@@ -142,6 +146,10 @@ def _text(stage: GoldStage | None) -> str | None:
     return stage.text if stage else None
 
 
+#: Checks a row.
+ROW: Final = TypeAdapter(Row)
+#: What a row may have.
+FIELDS: Final = tuple(field.name for field in fields(Row))
 #: Fields that hold what no run keeps: gold is drafted from it, and nothing else.
 REPORTS: Final = ("report", "report_file")
 #: Fields that say what a row is about; each becomes a tag.
@@ -155,7 +163,7 @@ BENCHMARK_FIELDS: Final = (
 
 def manifest_schema() -> dict[str, Any]:
     """Return the JSON Schema of a row of a user's manifest."""
-    schema = Row.model_json_schema()
+    schema = ROW.json_schema()
     needed = [name for name in schema["required"] if name != "images"]
     schema |= {"required": needed, "anyOf": [{"required": ["images"]}, {"required": ["study_uid"]}]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Row of a manifest"}

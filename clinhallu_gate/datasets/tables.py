@@ -9,7 +9,7 @@ import orjson
 
 from clinhallu_gate.datasets.problems import shown
 from clinhallu_gate.datasets.reading import RawRow, parquet_columns, read_parquet
-from clinhallu_gate.datasets.row import Row
+from clinhallu_gate.datasets.row import FIELDS
 from clinhallu_gate.errors import BadInput, not_one_of
 
 if TYPE_CHECKING:
@@ -61,15 +61,15 @@ def _demand_utf8(path: Path) -> None:
 
 
 def _known(names: Sequence[str]) -> set[str]:
-    return {name.strip().strip('"') for name in names} & set(Row.model_fields)
+    return {name.strip().strip('"') for name in names} & set(FIELDS)
 
 
 def _refuse_columns(path: Path, columns: Sequence[str]) -> None:
     if columns and not _known(columns):  # a title or a first row, most likely, and perhaps a patient's
-        raise BadInput(f"{path}: has no header: none of its columns is a field. Valid: {', '.join(Row.model_fields)}.")
+        raise BadInput(f"{path}: has no header: none of its columns is a field. Valid: {', '.join(FIELDS)}.")
     for name in columns:
-        if name not in Row.model_fields:
-            raise BadInput(not_one_of(f"{path}: column", name, Row.model_fields, noun="a field"))
+        if name not in FIELDS:
+            raise BadInput(not_one_of(f"{path}: column", name, FIELDS, noun="a field"))
         if columns.count(name) > 1:
             raise BadInput(f"{path}: the column {name!r} occurs twice.")
 

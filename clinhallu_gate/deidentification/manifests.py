@@ -19,7 +19,7 @@ from clinhallu_gate.datasets.entries import Kind, Unusable, kind_of
 from clinhallu_gate.datasets.manifest import READERS, name_of
 from clinhallu_gate.datasets.problems import BadRows, Problem, told
 from clinhallu_gate.datasets.reading import RawRow
-from clinhallu_gate.datasets.row import REPORTS, TAGGED, Row
+from clinhallu_gate.datasets.row import REPORTS, ROW, TAGGED, Row
 from clinhallu_gate.datasets.signed import signed_file
 from clinhallu_gate.deidentification.cleaning import patient_pseudonym
 from clinhallu_gate.deidentification.deidentify import Deidentified
@@ -170,7 +170,7 @@ def _checked(raw: RawRow) -> Row:
 
 def _content(source: ManifestRows, raw: RawRow, row: Row, images: Sequence[str], key: bytes) -> dict[str, Any]:
     """Return the row as it is written."""
-    kept = row.model_dump(mode="json", include={*_TEXTS, *_NO_TEXTS}, exclude_none=True)
+    kept = ROW.dump_python(row, mode="json", include={*_TEXTS, *_NO_TEXTS}, exclude_none=True)
     texts = (row.gold.visual_recognition, row.gold.knowledge_recall, row.gold.reasoning_integration)
     gold = dict(zip(_GOLD, texts, strict=True))
     stands_for = {

@@ -81,7 +81,7 @@ class NotReviewable(Exception):
 
 def sought(results: Results) -> tuple[Reading, ...]:
     """Return the readings that the run sought of any instance."""
-    asked = {reading for _, reading, verdict in results.rows() if not _not_asked(verdict)}
+    asked = {reading for _, reading, verdict in results.bare_rows() if not _not_asked(verdict)}
     return tuple(reading for reading in READINGS if reading in asked)
 
 

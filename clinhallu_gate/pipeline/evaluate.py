@@ -89,7 +89,8 @@ class Evaluator:
                 for reading in readings
             ]
         found = self.results.found[instance.uid]
-        found.verdicts.update((reading, task.result()) for reading, task in zip(readings, tasks, strict=True))
+        new = {reading: task.result() for reading, task in zip(readings, tasks, strict=True)}
+        found.verdicts = {**found.verdicts, **new}
         self.results.put_away(instance.uid)
 
     async def _arm(self, instance: Instance, trace: TraceOf, upstream: "asyncio.Task[ArmOutcome] | None") -> ArmOutcome:

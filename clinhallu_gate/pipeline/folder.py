@@ -218,7 +218,7 @@ def _beside(run: Run, results: Results) -> decision.Beside:
     labels, examination = run.prepared.labels, run.examination
     if examination is not None and run.prepared.confidential:
         examination = examination.unquoted
-    agreed = agreement(labels.labels, results.verdict) if labels and labels.labels else None
+    agreed = agreement(labels.labels, results.bare_verdict) if labels and labels.labels else None
     stopped, repeats = run.stopped, run.prepared.options.repeats
     if run.failure or not run.selected:
         return decision.Beside(

@@ -165,14 +165,14 @@ class Run:
             return
         texts = baseline_texts(folder, private=self.prepared.confidential)
         for uid, found in self.results.found.items():
-            found.baseline.update({reading: baseline_of(uid, reading) for reading in found.verdicts})
+            found.baseline = {reading: baseline_of(uid, reading) for reading in found.verdicts}
             found.baseline_texts = texts.get(uid, {})
 
     def _stopping(self) -> Stopping:
         prepared = self.prepared
         order = prepared.frame.drawn(prepared.order_seed, prepared.thresholds.unit)
         watches = [
-            Watch(spec, prepared.frame, order, self.results.verdict, prepared.baseline_of, prepared.rules)
+            Watch(spec, prepared.frame, order, self.results.bare_verdict, prepared.baseline_of, prepared.rules)
             for spec in self.selected
         ]
         return Stopping(tuple(watches), order, prepared.frame.uids, prepared.options.repeats)
@@ -198,7 +198,7 @@ class Run:
         decided = decide_all(
             self.selected,
             self.prepared.frame,
-            self.results.verdict,
+            self.results.bare_verdict,
             self.prepared.rules,
             baseline_of=self.prepared.baseline_of,
             reviews=reviews,

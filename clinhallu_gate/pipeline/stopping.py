@@ -103,7 +103,7 @@ class Stopping:
 
 def asked_of(results: Results) -> int:
     """Return of how many instances anything was asked."""
-    sought = (found.verdicts.values() for found in results.found.values())
+    sought = (found.bare_verdicts.values() for found in results.found.values())
     return sum(any(verdict is not NOT_NEEDED for verdict in verdicts) for verdicts in sought)
 
 

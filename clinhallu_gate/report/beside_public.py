@@ -75,7 +75,7 @@ def public_table(
     if not local or (public is None and not others):
         return None
     frame = Frame.of(listed)
-    figures = Figures(frame, results.verdict, unit=unit, repeats=repeats, max_without_gold=max_without_gold)
+    figures = Figures(frame, results.bare_verdict, unit=unit, repeats=repeats, max_without_gold=max_without_gold)
     here = rates_of(_named(listed, local), figures, local)
     there = public or rates_of(_named(listed, others), figures, others)
     both = [metric for metric in RATES if metric in here.rates and metric in there.rates]

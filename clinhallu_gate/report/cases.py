@@ -64,7 +64,7 @@ def case_views(results: Results, pictures: Draws | None = None) -> Iterator[Case
 
 def was_asked(found: Found) -> bool:
     """Whether anything was sought of an instance."""
-    return any(not isinstance(verdict, NotAsked) for verdict in found.verdicts.values())
+    return any(not isinstance(verdict, NotAsked) for verdict in found.bare_verdicts.values())
 
 
 def _names(instances: list[Instance]) -> dict[str, str]:
@@ -90,7 +90,7 @@ def _row(found: Found, instance: Instance, name: str, pictures: Draws | None) ->
         tags=tuple(map(one_line, instance.tags)),
         question=one_line(instance.question, limit=_SEARCHED),
         answer=one_line(instance.answer),
-        verdicts=_letters(found.verdicts.get),
+        verdicts=_letters(found.bare_verdict),
         before=_letters(found.baseline.get) if found.baseline else "",
         picture=pictures.of(instance.images[0]).name if pictures is not None and instance.images else None,
     )

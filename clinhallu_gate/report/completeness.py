@@ -47,7 +47,7 @@ def _not_asked(results: Results) -> list[tuple[str, int]]:
     """Return why verdicts were not sought, and how many; what nobody selected is no lack."""
     counted = Counter(
         verdict.reason
-        for _, _, verdict in results.rows()
+        for _, _, verdict in results.bare_rows()
         if isinstance(verdict, NotAsked) and verdict.reason is not NotAskedReason.NOT_SELECTED
     )
     return [(NOT_ASKED_TITLE[reason], count) for reason, count in counted.most_common()]

@@ -49,7 +49,7 @@ def flipped(results: Results, reading: Reading, *, worse: bool) -> list[str]:
     """Return the instances that are bad now and were not (``worse``), or the other way round."""
     found = []
     for uid, each in results.found.items():
-        now, before = each.verdicts.get(reading), each.baseline.get(reading)
+        now, before = each.bare_verdict(reading), each.baseline.get(reading)
         if _known(now) and _known(before):
             is_bad, was_bad = counts_against(now), counts_against(before)  # type: ignore[arg-type]  # both are known
             if is_bad != was_bad and is_bad == worse:
@@ -59,7 +59,7 @@ def flipped(results: Results, reading: Reading, *, worse: bool) -> list[str]:
 
 def _compared(results: Results, reading: Reading) -> bool:
     return any(
-        _known(each.baseline.get(reading)) and _known(each.verdicts.get(reading)) for each in results.found.values()
+        _known(each.baseline.get(reading)) and _known(each.bare_verdict(reading)) for each in results.found.values()
     )
 
 

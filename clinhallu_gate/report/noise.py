@@ -91,7 +91,7 @@ def _counted(results: Results, reading: Reading, repeats: int) -> _Counted:
 
 
 def _row(results: Results, instance: Instance, reading: Reading, repeats: int) -> list[float]:
-    verdicts = [results.verdict(instance.uid, replace(reading, repeat=k)) for k in range(repeats)]
+    verdicts = [results.bare_verdict(instance.uid, replace(reading, repeat=k)) for k in range(repeats)]
     return [_bad(verdict) for verdict in verdicts if isinstance(verdict, Judged | Failed)]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from clinhallu_gate.records import PARTS, Failed, Instance, Judged, Reading, Unjudged, Verdict
+from clinhallu_gate.records import PARTS, Failed, Instance, Judged, Reading, Unjudged, Verdict, words_of
 from clinhallu_gate.results import Results
 from clinhallu_gate.vocabulary import Arm
 
@@ -33,7 +33,7 @@ class Tally:
 
 def tally(results: Results, reading: Reading, instances: Iterable[Instance]) -> Tally:
     """Count the verdicts on ``reading``."""
-    kinds = Counter(_kind(results.verdict(instance.uid, reading)) for instance in instances)
+    kinds = Counter(_kind(results.bare_verdict(instance.uid, reading)) for instance in instances)
     return Tally(*(kinds[kind] for kind in ("good", "bad", "failed", "unjudged", "not_asked")))
 
 
@@ -65,7 +65,7 @@ def mean(values: Iterable[Fraction | None]) -> Fraction | None:
 
 def sought(results: Results) -> list[Reading]:
     """Return every reading of which a verdict was sought, in the order of arms and parts."""
-    seen = {reading for _, reading, _ in results.rows()}
+    seen = {reading for _, reading, _ in results.bare_rows()}
     return [Reading(arm, part) for arm in Arm for part in PARTS if Reading(arm, part) in seen]
 
 
@@ -85,10 +85,11 @@ def lacks(results: Results) -> list[Lack]:
     """Return why parts failed or were not judged, the most frequent reason first."""
     counted: Counter[tuple[str, str]] = Counter()
     example: dict[tuple[str, str], str] = {}
-    for instance, reading, verdict in results.rows():
+    for instance, reading, verdict in results.bare_rows():
         if isinstance(verdict, Failed | Unjudged):
             key = (verdict.kind, verdict.reason.value)
             counted[key] += 1
-            detail = f": {verdict.detail}" if verdict.detail else ""
-            example.setdefault(key, f"{instance.uid} {reading}{detail}")
+            if key not in example:
+                detail = words_of(results.verdict(instance.uid, reading))
+                example[key] = f"{instance.uid} {reading}{f': {detail}' if detail else ''}"
     return [Lack(kind, reason, count, example[kind, reason]) for (kind, reason), count in counted.most_common()]

@@ -70,7 +70,7 @@ def _figures(decision: DecisionDocument, results: Results, context: RunContext) 
     """Return what gives figures beside the gates', of the same unit as theirs."""
     return Figures(
         Frame.of(results.instances),
-        results.verdict,
+        results.bare_verdict,
         unit=Unit.PATIENT if any(gate.unit is Unit.PATIENT for gate in decision.gates) else Unit.INSTANCE,
         repeats=decision.repeats,
         max_without_gold=context.max_without_gold,

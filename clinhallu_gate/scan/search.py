@@ -81,9 +81,9 @@ class Search:
         self._dates: dict[str, list[str]] = {}
         for date in values.dates:
             self._dates.setdefault(date[:4], []).append(date)
-        self._years = frozenset(self._dates)
-        self._words = frozenset(self._by_key) | self._years
-        self._ascii = frozenset(word.encode() for word in self._words if word.isascii())
+        for year in self._dates:
+            self._by_key.setdefault(year, [])
+        self._ascii = frozenset(word.encode() for word in self._by_key if word.isascii())
 
     def file(self, path: Path, name: str) -> list[Finding]:
         """Return what a file holds. Raises ``OSError`` if it cannot be read: then nobody knows what it holds."""
@@ -134,7 +134,7 @@ class Search:
     def _in_piece(self, piece: str, before: _Tally) -> Mapping[_Value, set[Span]]:
         known = self._known(piece)
         found: dict[_Value, set[Span]] = {}
-        for year in self._years.intersection(known):
+        for year in self._dates.keys() & set(known):
             found |= self._dates_in(piece, year, before)
         for key, places in _places(piece, known):
             for one in self._by_key.get(key, ()):
@@ -162,7 +162,7 @@ class Search:
         """Return the words of a piece that are looked for."""
         if piece.isascii():
             return [word.decode() for word in self._ascii.intersection(piece.encode().translate(_TABLE).split())]
-        return self._words.intersection(words(piece))
+        return self._by_key.keys() & set(words(piece))
 
 
 def _is_binary(place: str) -> bool:

@@ -7,7 +7,7 @@ is a number of fewer than ``SHORTEST_NUMBER`` digits, or if the gate's own words
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -81,7 +81,7 @@ def _rarity(word: str) -> tuple[bool, int]:
     return len(word) >= SHORTEST_NUMBER and any(map(str.isdecimal, word)), len(word)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Spelling:
     """One way in which a value may be written."""
 
@@ -100,11 +100,7 @@ class Spelling:
         """The word by which it is looked up: the longest of five letters and more with a digit, else the longest."""
         return max((word for part in self.parts for word in words(part)), key=_rarity, default="")
 
-    @cached_property
-    def _pattern(self) -> re.Pattern[str]:
-        return re.compile(rf"(?<![^\W_]){self.between.join(map(re.escape, self.parts))}(?![^\W_])")
-
-    @cached_property
+    @property
     def _reach(self) -> int:
         return sum(map(len, self.parts)) + _WIDEST * len(self.parts)
 
@@ -114,18 +110,25 @@ class Spelling:
 
     def spans_in(self, text: str, places: Iterable[int]) -> Iterator[Span]:
         """Yield where a text holds it; ``places`` is where its key stands there."""
+        pattern, reach = _pattern(self), self._reach
         for place in places:
-            if (span := self._span_at(text, place)) is not None:
+            if (span := self._span_at(text, place, pattern, reach)) is not None:
                 yield span
 
-    def _span_at(self, text: str, place: int) -> Span | None:
+    def _span_at(self, text: str, place: int, pattern: re.Pattern[str], reach: int) -> Span | None:
         """Return what is written around a place of its key."""
-        first, end, start = self.parts[0], place + self._reach, max(0, place - self._reach) - 1
+        first, end, start = self.parts[0], place + reach, max(0, place - reach) - 1
         while (start := text.find(first, start + 1, end)) >= 0:  # sooner than the pattern finds where to look
-            match = self._pattern.match(text, start)
+            match = pattern.match(text, start)
             if match is not None and match.start() <= place < match.end() and not _is_no_id(text, match):
                 return Span(*match.span())
         return None
+
+
+@lru_cache(maxsize=1024)
+def _pattern(spelling: Spelling) -> re.Pattern[str]:
+    """Return the pattern of a spelling; few are ever looked for so closely."""
+    return re.compile(rf"(?<![^\W_]){spelling.between.join(map(re.escape, spelling.parts))}(?![^\W_])")
 
 
 def places_in(text: str, word: str) -> Iterator[int]:

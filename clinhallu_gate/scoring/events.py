@@ -7,7 +7,7 @@ from clinhallu_gate.vocabulary import ANSWER, Outcome, Stage, UnjudgedReason
 
 def strict_event(found: Found, reading: Reading) -> bool | None:
     """What the model did not deliver counts against it; what the instrument did not deliver counts for nothing."""
-    match found.verdicts.get(reading):
+    match found.bare_verdict(reading):
         case Judged(outcome=outcome):
             return outcome in (Outcome.CORRECT, Outcome.HALLUCINATED)
         case Failed():
@@ -33,7 +33,7 @@ def middle_event(found: Found, reading: Reading) -> bool | None:
 
 def is_format_failure(found: Found, reading: Reading) -> bool:
     """Whether the model did not deliver the part, or (for an answer) the trace that the benchmark wants with it."""
-    verdict = found.verdicts.get(reading)
+    verdict = found.bare_verdict(reading)
     if isinstance(verdict, Failed):
         return True
     invalid = reading.part == ANSWER and has_row(found, reading) and not mark_of(found, reading).valid
@@ -44,7 +44,7 @@ def is_judge_failure(found: Found, reading: Reading) -> bool:
     """Whether the judge, or the endpoint before it, did not deliver, here or in the result tree."""
     mark = found.paper.get(row_of(reading))
     failed_there = mark is not None and mark.value not in (0, 1)
-    return isinstance(found.verdicts.get(reading), Unjudged) or (failed_there and not is_format_failure(found, reading))
+    return isinstance(found.bare_verdict(reading), Unjudged) or (failed_there and not is_format_failure(found, reading))
 
 
 def row_of(reading: Reading) -> Reading:
@@ -56,7 +56,7 @@ def has_row(found: Found, reading: Reading) -> bool:
     """Whether the benchmark's files hold, or would hold, a row of this instance."""
     if row_of(reading) in found.paper:
         return True
-    verdict = found.verdicts.get(reading)
+    verdict = found.bare_verdict(reading)
     if verdict is None or isinstance(verdict, NotAsked):
         return False
     judged_here = isinstance(verdict, Judged) and reading not in found.paper
@@ -82,7 +82,7 @@ def _valid(found: Found, reading: Reading) -> bool:
     trace = found.traces.get(reading.arm)
     if trace is not None:
         return trace.valid
-    others = [verdict for other, verdict in found.verdicts.items() if other.arm is reading.arm]
+    others = [verdict for other, verdict in found.bare_verdicts.items() if other.arm is reading.arm]
     return not any(isinstance(verdict, Failed) or endpoint_failed(verdict) for verdict in others)
 
 

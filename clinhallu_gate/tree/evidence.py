@@ -104,7 +104,7 @@ def _instance_lines(instances: tuple[Instance, ...], rows: DatasetRows) -> Itera
         position = places.get(instance.dataset, {}).get(instance.id, place)
         origin = origin_of(instance, position, rows.get(instance.dataset, {}).get(instance.id))
         names = {"uid": instance.uid, "dataset": instance.dataset, "id": instance.id}
-        yield {**names, "position": origin.position, "row": origin.row}
+        yield {**names, "position": origin.position, "row": dict(origin.row)}
 
 
 def _trace_rows(uid: str, found: Found) -> Iterator[dict[str, Any]]:

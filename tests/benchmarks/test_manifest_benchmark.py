@@ -8,7 +8,7 @@ from typing import Any
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "manifest.py"
 #: kB. With so few rows a figure also holds what grows up to a bound: buffers, caches, a batch of a table.
-MAX_LOADED, MAX_ASKED = 16, 16
+MAX_LOADED, MAX_ASKED = {"jsonl": 6, "csv": 6, "parquet": 8}, 7
 
 
 def _found(few: int, many: int, *options: str) -> dict[str, Any]:
@@ -22,12 +22,12 @@ def _found(few: int, many: int, *options: str) -> dict[str, Any]:
 def test_a_row_of_any_format_is_loaded_in_little_memory() -> None:
     """JSON Lines, CSV and Parquet: the instance, and what its checking takes at most."""
     per_row = _found(500, 2_500, "--load-only")["kb_per_row"]
-    assert set(per_row) == {"jsonl", "csv", "parquet"}
-    assert all(0 < phases["load"]["peak"] < MAX_LOADED for phases in per_row.values()), per_row
+    assert set(per_row) == set(MAX_LOADED)
+    assert all(0 < phases["load"]["peak"] < MAX_LOADED[kind] for kind, phases in per_row.items()), per_row
 
 
 def test_asking_keeps_verdicts_alone_in_memory() -> None:
-    """Texts of four traces per row would cost 10 kB more."""
+    """Texts of four traces per row would cost 10 kB more, what a judge says of them 2."""
     per_row = _found(300, 1_200, "--formats", "jsonl")["kb_per_row"]["run"]
     assert list(per_row) == ["load", "plan", "ask", "decide", "write"]
     assert per_row["decide"]["peak"] < MAX_ASKED, per_row

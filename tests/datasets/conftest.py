@@ -1,5 +1,6 @@
 """Data written as it is released, and options that keep everything below the test's own folder."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def phantoms() -> tuple[Instance, ...]:
     drawn = phantom_instances()
     many = next(item for item in drawn if suits("medframeqa", item))
     images = (*many.images, *(drawn[0].images[0], drawn[-40].images[0], drawn[30].images[0]))[:5]
-    return (*drawn, many.model_copy(update={"id": "five", "images": images, "cluster": "phantom/five"}))
+    return (*drawn, replace(many, id="five", images=images, cluster="phantom/five"))
 
 
 @pytest.fixture

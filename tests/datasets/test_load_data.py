@@ -55,8 +55,8 @@ def test_instances_are_those_that_were_written(
         assert len(dataset.instances) == len(usable)
         for instance in dataset.instances:
             whole = by_uid[uids[instance.id]]
-            fields = {"question", "question_type", "options", "answer", "answer_letter", "gold"}
-            assert instance.model_dump(include=fields) == whole.model_dump(include=fields)
+            for field in ("question", "question_type", "options", "answer", "answer_letter", "gold"):
+                assert getattr(instance, field) == getattr(whole, field)
             assert [image.read() for image in instance.images] == [image.read() for image in whole.images]
             assert [image.sha256 for image in instance.images] == [image.sha256 for image in whole.images]
             assert {image.media_type for image in instance.images} == {"image/png"}

@@ -17,6 +17,7 @@ from clinhallu_gate._scripted.phantom_dicom import PhantomStudy, file_rows, phan
 from clinhallu_gate.cli import main
 from clinhallu_gate.datasets.load import DataOptions, Dataset, load_data
 from clinhallu_gate.pseudonym import SITE_KEY
+from clinhallu_gate.records import INSTANCE
 
 Capture = pytest.CaptureFixture[str]
 GOLD = ("gold_visual_recognition", "gold_knowledge_recall", "gold_reasoning")
@@ -83,8 +84,8 @@ def test_copies_can_be_gated(source: Path, studies: tuple[PhantomStudy, ...], ca
     assert [row["id"] for row in rows] == [instance.id for instance in before.instances]
     assert len(after.instances) == len(before.instances) == 12
     told = {"dataset", "id", "cluster", "stratum", "images", "tags"}
-    assert [one.model_dump(exclude=told) for one in after.instances] == [
-        one.model_dump(exclude=told) for one in before.instances
+    assert [INSTANCE.dump_python(one, exclude=told) for one in after.instances] == [
+        INSTANCE.dump_python(one, exclude=told) for one in before.instances
     ]
     assert [[image.sha256 for image in one.images] for one in after.instances] == [
         [image.sha256 for image in one.images] for one in before.instances

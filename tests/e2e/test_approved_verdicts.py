@@ -242,13 +242,15 @@ def test_a_run_that_was_not_completed_approves_nothing(rig: Rig, release: Script
 
 
 OWN = """
+from dataclasses import replace
+
 import pytest
 
 from clinhallu_gate.datasets import load
 from clinhallu_gate.datasets.phantom.generate import phantom_instances
 
 pytest_plugins = ["clinhallu_gate.plugin"]
-load.SOURCES = {"phantom": lambda: tuple(i.model_copy(update={"phi": True}) for i in phantom_instances()[:4])}
+load.SOURCES = {"phantom": lambda: tuple(replace(i, phi=True) for i in phantom_instances()[:4])}
 """
 
 

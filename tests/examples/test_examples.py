@@ -3,6 +3,7 @@
 import csv
 import runpy
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,7 +42,8 @@ def _rows(folder: Path) -> list[dict[str, str]]:
 
 
 def _told(instance: Instance) -> dict[str, Any]:
-    return {**instance.model_dump(exclude={"dataset", "id", "cluster", "tags"}), "images": len(instance.images)}
+    told = {**asdict(instance), "images": len(instance.images)}
+    return {name: value for name, value in told.items() if name not in ("dataset", "id", "cluster", "tags")}
 
 
 def _sent(instances: tuple[Instance, ...]) -> list[list[str]]:

@@ -5,6 +5,7 @@ import json
 import resource
 import signal
 import stat
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def test_no_report_is_in_what_a_run_keeps(drafted: Path) -> None:
     """Neither its text nor its file's name, and rows that were kept hold the gold that was laid over them."""
     sign_gold(str(drafted), review(drafted, BOTH), reviewer="Dr. N")
     dataset = load(drafted)
-    assert "Okonkwo" not in repr([each.model_dump() for each in dataset.instances])
+    assert "Okonkwo" not in repr([asdict(each) for each in dataset.instances])
     for kept in dataset.rows.values():
         assert not {"report", "report_file"} & set(kept)
         assert kept["gold_cot"]["knowledge_recall"] == {"text": "An opacity may be a consolidation."}

@@ -116,7 +116,7 @@ def test_equal_questions_have_one_address_and_others_do_not() -> None:
 
     async def ask() -> None:
         await judge.stage(OPEN, Stage.VISUAL_RECOGNITION, "a nodule")
-        await judge.stage(OPEN.model_copy(update={"id": "twin"}), Stage.VISUAL_RECOGNITION, "a nodule")
+        await judge.stage(replace(OPEN, id="twin"), Stage.VISUAL_RECOGNITION, "a nodule")
         await judge.stage(OPEN, Stage.VISUAL_RECOGNITION, "a cyst")
         await judge.stage(OPEN, Stage.KNOWLEDGE_RECALL, "a nodule")
 
@@ -142,7 +142,7 @@ def test_only_the_judge_of_descriptions_sees_images_and_it_needs_them() -> None:
         judged(engine, part=part)
     seen = [len(call.request.messages[1].content) - 1 for call in engine.calls]
     assert seen == [len(OPEN.images), 0, 0, 0]
-    blind = OPEN.model_copy(update={"images": ()})
+    blind = replace(OPEN, images=())
     verdict = judged(engine, blind, Stage.VISUAL_RECOGNITION)
     assert verdict == Unjudged(UnjudgedReason.JUDGE_FAILED, "there is no image to judge a description by")
     assert len(engine.calls) == 4

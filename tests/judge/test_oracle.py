@@ -181,8 +181,8 @@ def test_a_letter_without_options_is_incorrect() -> None:
 
 def test_data_without_facts_is_refused() -> None:
     """The oracle says which instance it cannot judge."""
-    instance = _instances("facts")[0].model_copy(update={"facts": None})
+    instance = replace(_instances("facts")[0], facts=None)
     with pytest.raises(BadInput, match="carries none"):
         phantom_of(instance)
     with pytest.raises(BadInput, match="not a phantom's"):
-        phantom_of(instance.model_copy(update={"facts": {"study": {}}}))
+        phantom_of(replace(instance, facts={"study": {}}))

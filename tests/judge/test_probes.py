@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 from functools import lru_cache
 
 import pytest
@@ -109,8 +110,7 @@ def test_without_gold_there_are_no_probes(gold: GoldTrace) -> None:
 def test_only_stages_with_gold_give_probes() -> None:
     """A stage of its own is examined on its own."""
     instances = [
-        item.model_copy(update={"gold": GoldTrace(knowledge_recall=item.gold.knowledge_recall)})
-        for item in _phantoms(SEEDS[0])
+        replace(item, gold=GoldTrace(knowledge_recall=item.gold.knowledge_recall)) for item in _phantoms(SEEDS[0])
     ]
     assert {probe.stage for probe in make_probes(instances, per_stage=8, seed="s")} == {Stage.KNOWLEDGE_RECALL}
 

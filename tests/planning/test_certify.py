@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -149,7 +150,7 @@ def test_so_they_are_where_strata_differ_in_size() -> None:
 
     def of(times: int) -> list[Instance]:
         scans = ward([1] * 9 * times)
-        return [each.model_copy(update={"stratum": "ct" if place % 9 else "mr"}) for place, each in enumerate(scans)]
+        return [replace(each, stratum="ct" if place % 9 else "mr") for place, each in enumerate(scans)]
 
     gate = spec(max=0.05)
     (shown,) = capability([gate], of(1), alpha=0.05, baseline=False).gates
@@ -193,7 +194,7 @@ def test_what_no_number_of_patients_shows_is_said() -> None:
 def lacking(sizes: Sequence[int], without: int) -> list[Instance]:
     """Return a ward whose last instances have no gold."""
     all_of_it = ward(sizes)
-    bare = [instance.model_copy(update={"gold": GoldTrace()}) for instance in all_of_it[-without:]]
+    bare = [replace(instance, gold=GoldTrace()) for instance in all_of_it[-without:]]
     return [*all_of_it[:-without], *bare]
 
 
@@ -212,7 +213,7 @@ def test_gold_that_may_lack_is_counted_as_bad() -> None:
     assert can_be(some).endswith("; 3 without gold counted as bad")
     assert can_be(more) == "not at all: 4 of 150 instances have no gold text for it"
     never = spec(max_events=0, tag="never", max_without_gold=0.02)
-    tagged = [each.model_copy(update={"tags": ("never",)}) for each in lacking([1] * 150, 3)]
+    tagged = [replace(each, tags=("never",)) for each in lacking([1] * 150, 3)]
     (shown,) = capability([never], tagged, alpha=0.05, baseline=False).gates
     assert (shown.says, shown.without_gold) == ("no_gold", 3)
 

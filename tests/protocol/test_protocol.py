@@ -1,5 +1,6 @@
 """Protocols: what is asked, arm by arm, to the letter; and what a file that is none is told."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -182,7 +183,7 @@ def test_options_that_the_question_tells_are_not_told_twice(instance: Instance) 
     told = " ".join(f"({option[0]}) {option[3:]}" for option in instance.options)
     words = ", ".join(option[3:] for option in instance.options)
     for question, times in ((f"Which? Answer Choices: {told}", 1), (f"Which of {words}?", 2)):
-        asked = instance.model_copy(update={"question": question})
+        asked = replace(instance, question=question)
         text = _request("standard", asked, Arm.BASELINE).messages[1].content[-1]
         assert isinstance(text, str)
         assert text.count(instance.options[0][3:]) == times

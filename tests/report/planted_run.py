@@ -278,13 +278,12 @@ def with_text(hostile: str) -> PlantedRun:
 
 
 def _rewritten(instance: Instance, hostile: str) -> Instance:
-    return instance.model_copy(
-        update={
-            "id": f"{instance.id}{hostile}",
-            "stratum": f"{instance.stratum}{hostile}",
-            "question": hostile,
-            "options": (hostile,),
-            "answer": hostile,
-            "gold": GoldTrace(visual_recognition=hostile, knowledge_recall=hostile, reasoning_integration=hostile),
-        }
+    return replace(
+        instance,
+        id=f"{instance.id}{hostile}",
+        stratum=f"{instance.stratum}{hostile}",
+        question=hostile,
+        options=(hostile,),
+        answer=hostile,
+        gold=GoldTrace(visual_recognition=hostile, knowledge_recall=hostile, reasoning_integration=hostile),
     )

@@ -1,5 +1,7 @@
 """Local patients beside public data."""
 
+from dataclasses import replace
+
 from planted_run import ALONE, KNOWLEDGE, REASONING, VISUAL, Plan, PlantedRun, planted_run
 
 from clinhallu_gate.gate.estimate import Figures
@@ -17,7 +19,7 @@ def local(run: PlantedRun, places: range | None = None) -> Results:
     """Return the results with all instances, or some, of patients."""
 
     def ward(place: int, instance: Instance) -> Instance:
-        return instance.model_copy(update={"phi": places is None or place in places})
+        return replace(instance, phi=places is None or place in places)
 
     results = Results([ward(place, instance) for place, instance in enumerate(run.results.instances)])
     results.found = run.results.found

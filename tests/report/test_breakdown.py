@@ -1,6 +1,7 @@
 """Rates by group: who is in which, how sure they are, and that a small group never has one."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 from planted_run import (
@@ -47,7 +48,7 @@ def tagged(run: PlantedRun, **tags: tuple[int, ...]) -> PlantedRun:
 
     def with_tags(place: int, instance: Instance) -> Instance:
         mine = tuple(name for name, places in marks.items() if place in places)
-        return instance.model_copy(update={"tags": mine})
+        return replace(instance, tags=mine)
 
     results = Results([with_tags(place, instance) for place, instance in enumerate(run.results.instances)])
     results.found = run.results.found
@@ -100,9 +101,7 @@ def test_tags_group_by_what_stands_before_the_colon() -> None:
 def test_data_sets_are_told_where_there_are_several() -> None:
     """As the unweighted mean over their strata, as their gates have it."""
     run = planted_run(LARGE)
-    results = Results(
-        [i.model_copy(update={"dataset": "b" if i.stratum == "histology" else "a"}) for i in run.results.instances]
-    )
+    results = Results([replace(i, dataset="b" if i.stratum == "histology" else "a") for i in run.results.instances])
     results.found = dict(zip(results.found, run.results.found.values(), strict=True))
     both = PlantedRun(run.decision, results, run.context)
     assert [(row.name, row.instances) for row in by(both, "By dataset").rows] == [("a", 360), ("b", 120)]
@@ -132,7 +131,7 @@ def test_of_patients_a_groups_size_is_told_in_patients() -> None:
     def ward(place: int, instance: Instance) -> Instance:
         cluster = place % 8 if place < 40 else 8 + place % 20
         tags = ("ward:small",) if place < 40 else ("ward:large",)
-        return instance.model_copy(update={"phi": True, "cluster": f"patient-{cluster}", "tags": tags})
+        return replace(instance, phi=True, cluster=f"patient-{cluster}", tags=tags)
 
     results = Results([ward(place, instance) for place, instance in enumerate(run.results.instances)])
     results.found = run.results.found

@@ -1,6 +1,7 @@
 """The view-model: snapshots, and its figures against the gates and the plan."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,7 @@ def test_instances_of_which_nothing_was_asked_are_counted_alone() -> None:
 def test_names_that_look_alike_are_told_apart() -> None:
     """What is cut off or hidden may be all in which two ids differ; each can be opened."""
     run = planted_run(Plan(studies=1))
-    same = [each.model_copy(update={"id": "x" * 400 + str(n)}) for n, each in enumerate(run.results.instances)]
+    same = [replace(each, id="x" * 400 + str(n)) for n, each in enumerate(run.results.instances)]
     results = Results(same)
     for old, new in zip(run.results.instances, same, strict=True):
         results.found[new.uid] = run.results.found[old.uid]
@@ -184,7 +185,7 @@ def test_an_image_that_cannot_be_read_is_said_to_be(tmp_path: Path) -> None:
     """A missing file does not end the report, and does not pass silently."""
     run = planted_run(Plan(bad={ALONE: 1}, studies=1))
     broken = tuple(
-        instance.model_copy(update={"images": (Image(sha256="0" * 64), Image.from_bytes(b"no image"))})
+        replace(instance, images=(Image(sha256="0" * 64), Image.from_bytes(b"no image")))
         for instance in run.results.instances
     )
     results = Results(broken)
@@ -203,7 +204,7 @@ def test_an_image_that_cannot_be_read_is_said_to_be(tmp_path: Path) -> None:
 def test_patient_data_is_announced() -> None:
     """Whoever holds the page knows what it holds."""
     run = run_named("pass")
-    results = Results([instance.model_copy(update={"phi": True}) for instance in run.results.instances])
+    results = Results([replace(instance, phi=True) for instance in run.results.instances])
     assert report_view(run.decision, results, run.context).patient_data
     assert not run.view.patient_data
 
@@ -211,7 +212,7 @@ def test_patient_data_is_announced() -> None:
 def test_redacted_results_are_not_announced_as_patient_data() -> None:
     """The page holds none then; instances are listed with their verdicts and without a text."""
     run = run_named("fail")
-    results = Results([instance.model_copy(update={"phi": True}) for instance in run.results.instances])
+    results = Results([replace(instance, phi=True) for instance in run.results.instances])
     results.found = run.results.found
     view = report_view(run.decision, redacted(results), run.context.model_copy(update={"detail": Detail.REDACTED}))
     assert not view.patient_data

@@ -1,5 +1,6 @@
 """The benchmark's four sets, with phantoms in their released formats, gated on real vLLM by a judge model."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _with_five_images(instance: Instance) -> Instance:
     """Show frames again until there are five, the most that MedFrameQA has."""
     images: tuple[Image, ...] = (instance.images * 5)[:5]
-    return instance.model_copy(update={"images": images})
+    return replace(instance, images=images)
 
 
 def _run(folder: Path, layout: str) -> Ended:

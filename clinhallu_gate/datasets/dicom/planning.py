@@ -1,7 +1,7 @@
 """Which frames of which files a model is shown for a row: headers read once, few images out of many."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -83,7 +83,7 @@ class Reader:
             raise Unfit(*lines)
         patient_of(headers)
         days = [header.day for header in headers if header.day is not None]
-        dated = row.model_copy(update={"study_date": row.study_date or max(days, default=None)})
+        dated = replace(row, study_date=row.study_date or max(days, default=None))
         return Plan(dated, self._chosen(row, found), tuple(headers))
 
     def ordered(self, name: str, series: str | None) -> list[Header]:

@@ -1,6 +1,7 @@
 """From rows that name DICOM to rows with drawn images, with facts of the study and the patient of the headers."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -89,13 +90,13 @@ def _study(place: str, plan: Plan, taken: Mapping[Want, Taken | str], root: Path
     if lines:
         return Unfit(*lines)
     try:
-        told = {"images": names, "tags": tags_of(row, facts), "stratum": stratum_of(row, facts)}
+        drawn = replace(row, images=names, tags=tags_of(row, facts), stratum=stratum_of(row, facts))
     except Unfit as unfit:
         return unfit
     patient = patient_of(plan.headers)
     found = {want: kept for want in plan.wants if isinstance(kept := taken[want], Taken)}
     return Study(
-        row=row.model_copy(update=told),
+        row=drawn,
         images={want.name: kept.image for want, kept in found.items()},
         shared=shared_by(plan.headers),
         patient_id=patient.id if patient is not None else "",

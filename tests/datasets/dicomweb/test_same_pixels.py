@@ -43,7 +43,7 @@ def _sent(dataset: Dataset) -> Mapping[str, tuple[str, ...]]:
 
 def _told(instance: Instance) -> Instance:
     """Return what is asked and of whom, without pixels and what headers add."""
-    return instance.model_copy(update={"images": (), "tags": ()})
+    return replace(instance, images=(), tags=())
 
 
 def test_files_and_folders_of_series_give_the_pixels_of_the_png_files(
