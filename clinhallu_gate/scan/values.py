@@ -110,19 +110,15 @@ class Spelling:
 
     def spans_in(self, text: str, places: Iterable[int]) -> Iterator[Span]:
         """Yield where a text holds it; ``places`` is where its key stands there."""
-        pattern, reach = _pattern(self), self._reach
+        first, reach, pattern = self.parts[0], self._reach, None
         for place in places:
-            if (span := self._span_at(text, place, pattern, reach)) is not None:
-                yield span
-
-    def _span_at(self, text: str, place: int, pattern: re.Pattern[str], reach: int) -> Span | None:
-        """Return what is written around a place of its key."""
-        first, end, start = self.parts[0], place + reach, max(0, place - reach) - 1
-        while (start := text.find(first, start + 1, end)) >= 0:  # sooner than the pattern finds where to look
-            match = pattern.match(text, start)
-            if match is not None and match.start() <= place < match.end() and not _is_no_id(text, match):
-                return Span(*match.span())
-        return None
+            start = max(0, place - reach) - 1
+            while (start := text.find(first, start + 1, place + reach)) >= 0:  # sooner than the pattern finds that
+                pattern = pattern or _pattern(self)
+                match = pattern.match(text, start)
+                if match is not None and match.start() <= place < match.end() and not _is_no_id(text, match):
+                    yield Span(*match.span())
+                    break
 
 
 @lru_cache(maxsize=1024)
