@@ -166,12 +166,6 @@ def _add_evidence(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--thresholds", type=Path, metavar="FILE", help="where the run's thresholds file lies now, if it was moved"
     )
-    parser.add_argument(
-        "--accepted-values",
-        type=Path,
-        metavar="FILE",
-        help="lines of hits.csv: what is found by chance, beside what was accepted of the run",
-    )
     parser.set_defaults(command=_evidence)
 
 
@@ -369,8 +363,7 @@ def _preflight(arguments: argparse.Namespace) -> str:
 def _evidence(arguments: argparse.Namespace) -> str:
     from clinhallu_gate.evidence import pack  # noqa: PLC0415 - as below
 
-    accepted = arguments.accepted_values
-    return pack(arguments.run, arguments.out, thresholds=arguments.thresholds, accepted_values=accepted).line
+    return pack(arguments.run, arguments.out, thresholds=arguments.thresholds).line
 
 
 def _export(arguments: argparse.Namespace) -> str:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from clinhallu_gate.errors import BadInput
+from clinhallu_gate.errors import BadInput, about
 
 #: Environment of processes that may ask no hub and report nothing to anybody.
 OFFLINE: Final[Mapping[str, str]] = MappingProxyType(
@@ -32,6 +32,8 @@ _NAME: Final = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z
 #: What the C library reads as an IPv4 address (``inet_aton``: one to four numbers, decimal, octal or hexadecimal).
 _NUMBERS: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*")
 _LARGEST_PORT: Final = 65535
+#: What names data, and no model.
+_OF_DATA: Final = ("--data", "")
 
 Resolve = Callable[[str], Iterable[str]]
 
@@ -60,7 +62,7 @@ def demand_allowed(url: str, allow_hosts: Iterable[str], *, option: str = "--end
     Args:
         url: ``http://host:port/...``; any scheme that has a host.
         allow_hosts: What ``--allow-host`` names: ``HOST`` or ``HOST:PORT``, exactly.
-        option: How the address was named.
+        option: How the address was named; empty for an argument of a command.
 
     Raises:
         BadInput: It is not this machine and not allowed, or can be read in several ways; or a host to allow is none.
@@ -68,11 +70,9 @@ def demand_allowed(url: str, allow_hosts: Iterable[str], *, option: str = "--end
     if is_allowed(url, allow_hosts, option=option):
         return
     where = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"  # a path may hold ids or keys
-    instead = "serve it here" if option == "--data" else "serve the model here with --model"
-    raise BadInput(
-        f"{option}: {where} is not this machine, and the data are of patients (phi). "
-        f"Allow it with --allow-host {Host(host_of(url).name)}, or {instead}."
-    )
+    instead = "serve it here" if option in _OF_DATA else "serve the model here with --model"
+    said = f"{where} is not this machine, and the data are of patients (phi)"
+    raise BadInput(about(option, f"{said}. Allow it with --allow-host {Host(host_of(url).name)}, or {instead}."))
 
 
 def is_allowed(url: str, allow_hosts: Iterable[str], *, option: str = "--endpoint") -> bool:
@@ -86,7 +86,7 @@ def host_of(url: str, *, option: str = "--endpoint") -> Host:
     parts = _split(url)
     name = _name(parts.hostname or "") if parts is not None else None
     if parts is None or name is None:
-        raise BadInput(f"{option}: the address (not shown, as it may hold a key) {_UNCLEAR}")
+        raise BadInput(about(option, f"the address (not shown, as it may hold a key) {_UNCLEAR}"))
     return Host(name, parts.port or (443 if parts.scheme.endswith("https") else 80))
 
 

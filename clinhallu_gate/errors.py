@@ -56,6 +56,15 @@ class RequestRefused(EvaluationFailed):
         self.status = status
 
 
+def about(option: str, text: str) -> str:
+    """Return what is wrong with what an option names; what a command takes as an argument has no option.
+
+    >>> about("--data", "rows.csv: does not exist"), about("", "rows.csv: does not exist")
+    ('--data: rows.csv: does not exist', 'rows.csv: does not exist')
+    """
+    return f"{option}: {text}" if option else text
+
+
 def not_one_of(what: str, value: object, valid: Iterable[str], *, noun: str) -> str:
     """Say that ``value`` is not a ``noun``, with the nearest valid name, or all of them.
 

@@ -47,6 +47,8 @@ class DataOptions:
     """Strata and tags of patients that may be told however few bear them: those that a policy names."""
     max_images: int = MAX_IMAGES
     """How many images a model takes at once: of longer DICOM series as many are drawn."""
+    option: str = "--data"
+    """What names them, for people; empty for an argument of a command."""
 
 
 class Alias(NamedTuple):

@@ -25,7 +25,7 @@ from clinhallu_gate.datasets.patients import protect
 from clinhallu_gate.datasets.phantom.generate import phantom_instances
 from clinhallu_gate.datasets.problems import BadRows, Problem
 from clinhallu_gate.datasets.released import ALL, SETS
-from clinhallu_gate.errors import BadInput, not_one_of
+from clinhallu_gate.errors import BadInput, about, not_one_of
 from clinhallu_gate.pseudonym import site_key
 from clinhallu_gate.records import Instance
 
@@ -109,14 +109,14 @@ class OwnSource:
     """The DICOMweb server that has the studies; None for files beside the manifest."""
 
 
-def own_source(spec: str) -> OwnSource:
-    """Return what ``spec`` leads to. Raises ``BadInput`` if that is no manifest."""
-    server = dicomweb_spec(spec)
-    path = manifest_at(server.manifest if server else spec)
+def own_source(spec: str, *, option: str = "--data") -> OwnSource:
+    """Return what ``spec`` leads to, which ``option`` says. Raises ``BadInput`` if that is no manifest."""
+    server = dicomweb_spec(spec, option=option)
+    path = manifest_at(server.manifest if server else spec, option=option)
     if path is None and server is not None:
-        raise BadInput(f"--data: {server.manifest}: there is no such manifest.")
+        raise BadInput(about(option, f"{server.manifest}: there is no such manifest."))
     if path is None:
-        raise BadInput(not_one_of("--data", spec, NAMES, noun="a dataset"))
+        raise BadInput(not_one_of(option, spec, NAMES, noun="a dataset") if option else f"{spec}: does not exist.")
     return OwnSource(path, server)
 
 

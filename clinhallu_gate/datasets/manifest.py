@@ -22,7 +22,7 @@ from clinhallu_gate.datasets.row import Row
 from clinhallu_gate.datasets.signed import GoldBeside
 from clinhallu_gate.datasets.study import FACTS, Headers, Wanted
 from clinhallu_gate.datasets.tables import read_csv, read_table
-from clinhallu_gate.errors import BadInput
+from clinhallu_gate.errors import BadInput, about
 
 MANIFEST: Final = "manifest"
 READERS: Final[Mapping[str, Callable[[Path], Iterable[RawRow]]]] = MappingProxyType(
@@ -32,28 +32,32 @@ READERS: Final[Mapping[str, Callable[[Path], Iterable[RawRow]]]] = MappingProxyT
 _FACT: Final = re.compile(rf"\{{({'|'.join(FACTS)})\}}")
 
 
-def manifest_at(spec: str) -> Path | None:
-    """Return the manifest that ``spec`` leads to; None if it looks like no path. Raises ``BadInput`` if it is none."""
+def manifest_at(spec: str, *, option: str = "--data") -> Path | None:
+    """Return the manifest that ``spec`` leads to; None if it looks like no path. Raises ``BadInput`` if it is none.
+
+    ``option`` is what said so.
+    """
     if not spec:  # an unset variable in a script; as a path it would be the current folder
-        raise BadInput("--data: is empty. Name a manifest, or a folder with one.")
+        raise BadInput(about(option, "is empty. Name a manifest, or a folder with one."))
     try:
-        return _manifest_at(Path(spec), spec)
+        return _manifest_at(Path(spec), spec, option)
     except OSError as error:
-        raise BadInput(f"--data: {spec}: cannot be looked at: {error.strerror}.") from None
+        raise BadInput(about(option, f"{spec}: cannot be looked at: {error.strerror}.")) from None
 
 
-def _manifest_at(path: Path, spec: str) -> Path | None:
+def _manifest_at(path: Path, spec: str, option: str) -> Path | None:
     if path.is_dir():
         found = [path / f"{MANIFEST}{suffix}" for suffix in READERS if (path / f"{MANIFEST}{suffix}").is_file()]
         if len(found) != 1:
             has = ", ".join(file.name for file in found) or "none"
-            raise BadInput(f"--data: {spec}: has {has} of {', '.join(f'{MANIFEST}{suffix}' for suffix in READERS)}.")
+            valid = ", ".join(f"{MANIFEST}{suffix}" for suffix in READERS)
+            raise BadInput(about(option, f"{spec}: has {has} of {valid}."))
         return found[0]
     if path.is_file() and path.suffix in READERS:
         return path
     if path.suffix in READERS or "/" in spec or path.exists():
         state = f"is no manifest. Valid: a file {', '.join(f'*{suffix}' for suffix in READERS)}, or a folder with one"
-        raise BadInput(f"--data: {spec}: {state if path.exists() else 'does not exist'}.")
+        raise BadInput(about(option, f"{spec}: {state if path.exists() else 'does not exist'}."))
     return None
 
 

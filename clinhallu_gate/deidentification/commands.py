@@ -1,22 +1,16 @@
-"""``clinhallu-gate deidentify``, and how commands that deal with many files tell how far they are."""
+"""``clinhallu-gate deidentify``: copies, and a manifest for them."""
 
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from clinhallu_gate.deidentification.deidentify import Deidentified, deidentify
 from clinhallu_gate.deidentification.manifests import demand_images_in, read_rows, rewrite
 from clinhallu_gate.deidentification.wording_copies import copies_lines, copies_sentence
 from clinhallu_gate.deidentification.wording_manifests import left_out_sentence, manifest_lines
 from clinhallu_gate.errors import Incomplete
+from clinhallu_gate.how_far import counting
 from clinhallu_gate.pseudonym import site_key
-
-#: How often the number of files is told.
-_EVERY: Final = 20
 
 
 def deidentified(source: Path, folder: Path, *, mapping: bool, manifest: Path | None = None) -> str:
@@ -46,24 +40,3 @@ def _without(manifest: Path, done: Deidentified) -> Deidentified:
     """Leave out of what was not copied the manifest, for which another is written."""
     others = tuple(each for each in done.refused if os.path.realpath(each.file) != os.path.realpath(manifest))
     return replace(done, refused=others)
-
-
-@contextmanager
-def counting(what: str) -> Iterator[Callable[[int], None]]:
-    """Tell on a terminal how many files were dealt with; in a log nothing."""
-
-    def tell(number: int) -> None:
-        if number % _EVERY == 0:
-            say_how_far(f"{number:,} files {what}")
-
-    try:
-        yield tell
-    finally:
-        say_how_far("")
-
-
-def say_how_far(text: str) -> None:
-    """Write a line over the last one so written, on a terminal; in a log nothing."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r{text}\x1b[K")
-        sys.stderr.flush()

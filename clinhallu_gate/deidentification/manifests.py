@@ -30,7 +30,7 @@ from clinhallu_gate.deidentification.uids import made_uid
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.private import write_whole
 from clinhallu_gate.pseudonym import pseudonym
-from clinhallu_gate.scan.found import ScanResult
+from clinhallu_gate.scan.found import KINDS, ScanResult
 from clinhallu_gate.scan.search import Search
 from clinhallu_gate.scan.values import dates_in, known_values
 from clinhallu_gate.scan.words import normal
@@ -43,12 +43,8 @@ _TEXTS: Final = (
 )
 _NO_TEXTS: Final = ("question_type", "frames", "cot_valid")
 _GOLD: Final = ("gold_visual_recognition", "gold_knowledge_recall", "gold_reasoning")
-_KINDS: Final = {
-    "name": "a name that a header holds",
-    "id": "an id of a patient, a header or a row",
-    "accession_number": "an accession number",
-    "birth_date": "a patient's date of birth",
-}
+#: What is searched here are names of staff and ids of files and rows as well.
+_KINDS: Final = {**KINDS, "name": "a name that a header holds", "id": "an id of a patient, a header or a row"}
 _DAY: Final = re.compile(r"(?<!\d)\d{8}(?!\d)")
 #: Stand for images of a row that names UIDs, or that holds them itself, while its other fields are checked.
 _FETCHED, _WITHIN = ("fetched",), "<within the manifest>"
@@ -275,7 +271,8 @@ class _Check:
 
     def _tells_day(self, text: str) -> bool:
         """Whether a text in normal form holds a day, in the spellings in which dates of birth are searched."""
-        return not self.days.isdisjoint([*_DAY.findall(text), *(day for day, _ in dates_in(text, self.years))])
+        said = (day for year in self.years for day, _ in dates_in(text, year))
+        return not self.days.isdisjoint([*_DAY.findall(text), *said])
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Pack the evidence of a run into one archive: the same run gives the same bytes."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -33,9 +33,8 @@ from clinhallu_gate.private import private_folder
 from clinhallu_gate.report.files import holds_texts, shows_texts
 from clinhallu_gate.report.pictures import ASSETS
 from clinhallu_gate.scan import Findings, ScanResult, Search, known_values
-from clinhallu_gate.scan.accepted import kept_accepted, read_accepted
+from clinhallu_gate.scan.accepted import kept_accepted
 from clinhallu_gate.scan.kept import HITS_FILE, places_of, read_identifiers, said_by, write_hits
-from clinhallu_gate.scan.values import Accepted
 from clinhallu_gate.vocabulary import Detail
 
 DEFAULT_NAME: Final = "evidence.zip"
@@ -58,24 +57,20 @@ class Packed:
         )
 
 
-def pack(
-    run: Path, out: Path | None = None, *, thresholds: Path | None = None, accepted_values: Path | None = None
-) -> Packed:
+def pack(run: Path, out: Path | None = None, *, thresholds: Path | None = None) -> Packed:
     """Pack what a run left, with the policy that decided it, and verify the archive.
 
     Args:
         run: Folder of the run.
         out: The file; by default ``evidence.zip`` in the run's folder. Only its owner may read it.
         thresholds: Where the thresholds file lies now; by default where the run found it.
-        accepted_values: What is accepted as no leak beside what was accepted of the run (``read_accepted``).
 
     Raises:
         BadInput: The run is not finished, its files are not of one run, the thresholds file is gone or was changed, a
             file holds something of a patient, or the archive is there already or cannot be written.
     """
-    accepted = read_accepted(accepted_values, run_dir=run) if accepted_values is not None else ()
     try:
-        members = _members(run, thresholds, accepted)
+        members = _members(run, thresholds)
     except Unreadable as error:
         raise BadInput(f"{run / str(error)}.") from None
     except OSError as error:
@@ -90,7 +85,7 @@ def pack(
     return Packed(file, verified.files, sha256(_chunks(file)), verified.holds_texts)
 
 
-def _members(run: Path, thresholds: Path | None, accepted: Iterable[Accepted]) -> list[Member]:
+def _members(run: Path, thresholds: Path | None) -> list[Member]:
     files = dict(_files(run))
     document = told((run / DECISION).read_bytes(), (run / MANIFEST).read_bytes())
     policy = _policy(run, document, thresholds)
@@ -98,7 +93,7 @@ def _members(run: Path, thresholds: Path | None, accepted: Iterable[Accepted]) -
     for name in files:
         if trouble := name_trouble(name):
             raise BadInput(f"{run}: {name!r} {trouble}, so it cannot be packed.")
-    _demand_no_patient(run, document, files, accepted)
+    _demand_no_patient(run, document, files)
     digests = {name: sha256(_chunks(file)) for name, file in files.items()}
     for said in disagreements(document, digests):
         raise BadInput(f"{run}: is not of one run: {said}.")
@@ -107,7 +102,7 @@ def _members(run: Path, thresholds: Path | None, accepted: Iterable[Accepted]) -
     return [*(_file(name, file) for name, file in files.items()), _made(STATEMENT, stated), _made(SUMS, listed)]
 
 
-def _demand_no_patient(run: Path, document: Told, files: Mapping[str, Path], accepted: Iterable[Accepted]) -> None:
+def _demand_no_patient(run: Path, document: Told, files: Mapping[str, Path]) -> None:
     """Raise ``BadInput`` if a file holds something that is known of the run's patients, or a scan before said so.
 
     What is known of them lies in the private folder: where the run folder was handed on, that scan has to do.
@@ -116,8 +111,8 @@ def _demand_no_patient(run: Path, document: Told, files: Mapping[str, Path], acc
     found = _scanned_before(manifest)
     if not found and (identifiers := read_identifiers(kept)) and is_apart(manifest):
         said = said_by(manifest, document.decision.model_dump(mode="json"))
-        no_leak = (*kept_accepted(kept), *accepted)
-        search = Search(known_values(identifiers, said=said, places=places_of(manifest), accepted=no_leak))
+        known = known_values(identifiers, said=said, places=places_of(manifest), accepted=kept_accepted(kept))
+        search = Search(known)
         shown = Detail.FULL if holds_texts(manifest) else Detail.REDACTED
         shared = ((name, file) for name, file in files.items() if not shows_texts(name, shown))
         findings = Findings()

@@ -14,9 +14,10 @@ from clinhallu_gate.datasets.names import Misplaced, file_below
 from clinhallu_gate.datasets.problems import BadRows, told
 from clinhallu_gate.datasets.row import Row
 from clinhallu_gate.datasets.signed import Laid
-from clinhallu_gate.errors import BadInput
 from clinhallu_gate.records import Instance
 
+#: A manifest is named by no option of these commands.
+_ARGUMENT: Final = ""
 LARGEST_FILE: Final = 2**20
 """Bytes of a report's file."""
 
@@ -63,12 +64,8 @@ class Reading:
 
 
 def source_named(spec: str) -> OwnSource:
-    """Return the data that ``spec`` leads to. Raises ``BadInput``."""
-    try:
-        return own_source(spec)
-    except BadInput as error:
-        said = str(error)
-        raise BadInput(said.removeprefix("--data: ") if said.startswith(f"--data: {spec}") else said) from None
+    """Return the data that ``spec``, an argument of a command, leads to. Raises ``BadInput``."""
+    return own_source(spec, option=_ARGUMENT)
 
 
 def gold_rows(source: OwnSource, reading: Reading) -> list[GoldRow]:
@@ -78,7 +75,7 @@ def gold_rows(source: OwnSource, reading: Reading) -> list[GoldRow]:
         BadInput: A row that cannot be used, or a file that cannot be read; of patients' rows no value is told.
     """
     manifest = source.manifest
-    part = load_own(source, DataOptions(private_cache=reading.cache, allow_hosts=reading.allow_hosts))
+    part = load_own(source, DataOptions(option=_ARGUMENT, private_cache=reading.cache, allow_hosts=reading.allow_hosts))
     if part.problems:
         raise BadRows(part.problems, rows=part.rows)
     instances = {instance.id: instance for instance in part.dataset.instances}

@@ -7,7 +7,7 @@ from clinhallu_gate.pipeline.manifest import manifest_of
 from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.pipeline.run import Run
 from clinhallu_gate.private import make_private
-from clinhallu_gate.report.decision import DecisionDocument
+from clinhallu_gate.report.decision import DRAFT_NAME, FILE_NAME, DecisionDocument
 from clinhallu_gate.report.files import shows_texts
 from clinhallu_gate.scan import UNSEARCHED, Findings, Hit, KnownValues, Search, Searched, known_values
 from clinhallu_gate.scan.kept import HITS_FILE, places_of, said_by, write_hits
@@ -31,10 +31,9 @@ def known_of(run: Run, decided: DecisionDocument) -> KnownValues:
 def scan_folder(run: Run, values: KnownValues) -> Searched:
     """Search all of the run folder that may be shared: names of files, contents, what is packed in them."""
     folder = run.prepared.run_dir
-    search, files, findings = Search(values), list(_shared(folder, run.prepared.detail)), Findings()
-    hits = [hit for path in files for hit in findings.add(search.file(path, path.relative_to(folder).as_posix()))]
-    names = "\n".join(path.relative_to(folder).as_posix() for path in files).encode()
-    hits += findings.add(search.content(names, "a file's name"))
+    search, files, findings = Search(values), dict(_shared(folder, run.prepared.detail)), Findings()
+    hits = [hit for name, path in files.items() for hit in findings.add(search.file(path, name))]
+    hits += findings.add(search.content("\n".join(files).encode(), "a file's name"))
     return Searched(values.nothing_found.with_hits(hits, files=len(files)), findings)
 
 
@@ -78,8 +77,9 @@ def _in_file(search: Search, file: Written, findings: Findings) -> list[Hit]:
         return [Hit(file=file.name, what=UNSEARCHED)]
 
 
-def _shared(folder: Path, detail: Detail) -> Iterator[Path]:
+def _shared(folder: Path, detail: Detail) -> Iterator[tuple[str, Path]]:
+    """Yield what may be shared by the name that it has in the end, as what is accepted is accepted there."""
     for path in sorted(folder.rglob("*")):
-        shown = shows_texts(path.relative_to(folder).as_posix(), detail)
-        if path.is_file() and not path.is_symlink() and not shown:
-            yield path
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and not path.is_symlink() and not shows_texts(name, detail):
+            yield FILE_NAME if name == DRAFT_NAME else name, path

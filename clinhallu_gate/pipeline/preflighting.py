@@ -11,16 +11,18 @@ from typing import Final
 from clinhallu_gate.datasets.dataset import DataOptions
 from clinhallu_gate.datasets.dicomweb.spec import DicomwebSpec
 from clinhallu_gate.datasets.load import own_source
-from clinhallu_gate.deidentification.commands import counting, say_how_far
 from clinhallu_gate.deidentification.findings import Depth, Preflight
 from clinhallu_gate.deidentification.places import files_of, named_by, passed_over
 from clinhallu_gate.deidentification.preflight import preflight
 from clinhallu_gate.deidentification.wording import full_lines
 from clinhallu_gate.egress import allowed_host
 from clinhallu_gate.errors import BadInput
+from clinhallu_gate.how_far import counting, say_how_far
 from clinhallu_gate.pipeline.passing import cache_or_passing
 from clinhallu_gate.private import write_whole
 
+#: What is looked at is named by no option.
+_ARGUMENT: Final = ""
 DEFAULT_KEPT: Final = Path("preflight.private")
 """Where results of slow looks are kept, if no private cache is named."""
 
@@ -93,8 +95,7 @@ class _Source:
 @contextmanager
 def _sources(servers: Iterable[str], named: Path | None) -> Iterator[list[_Source]]:
     """Give what the names of servers lead to; if no cache is named, with one beside the first manifest for now."""
-    with _in_our_words():
-        found = [own_source(server) for server in dict.fromkeys(servers)]
+    found = [own_source(server, option=_ARGUMENT) for server in dict.fromkeys(servers)]
     if not found:
         yield []
         return
@@ -106,21 +107,9 @@ def _fetched(source: _Source, allow_hosts: tuple[str, ...]) -> Iterator[Path]:
     """Yield the files that the rows of a manifest name, fetched if they were not before."""
     from clinhallu_gate.datasets.dicomweb.load import fetch_usable  # noqa: PLC0415 - its libraries take 0.4 s to import
 
-    options = DataOptions(private_cache=source.cache, allow_hosts=allow_hosts, tell=say_how_far)
-    with _in_our_words():
-        fetched = fetch_usable(source.server, source.manifest, options)
+    options = DataOptions(option=_ARGUMENT, private_cache=source.cache, allow_hosts=allow_hosts, tell=say_how_far)
+    fetched = fetch_usable(source.server, source.manifest, options)
     yield from named_by(source.manifest, fetched.folder.resolve(), fetched.rows)
-
-
-@contextmanager
-def _in_our_words() -> Iterator[None]:
-    """Leave out the name of an option that this command does not have."""
-    try:
-        yield
-    except BadInput as error:
-        if not str(error).startswith("--data: "):
-            raise
-        raise BadInput(str(error).removeprefix("--data: ")) from None
 
 
 def _told(found: Preflight, options: LookOptions) -> str:

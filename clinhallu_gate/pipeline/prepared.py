@@ -1,7 +1,7 @@
 """A run that can start: what was found and checked, and what follows from it."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from clinhallu_gate.config.registry import ModelEntry
@@ -63,8 +63,8 @@ class Prepared:
     """The days of the studies that were taken."""
     frozen: Frozen | None = None
     """The list of the instances that were taken."""
-    accepted: tuple[Accepted, ...] = ()
-    """What of patients is not searched in what may be shared, as it is found there by chance."""
+    accepted: tuple[Accepted, ...] = field(default=(), repr=False)
+    """What of patients is no hit in one file that may be shared, as it is found there by chance."""
 
     @property
     def entry(self) -> ModelEntry:

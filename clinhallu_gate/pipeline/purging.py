@@ -59,11 +59,19 @@ class Purge:
             return f"{self.folder}: an empty folder"
         return f"{self.folder}: {self.files} files, {self.size / _MEGABYTE:.1f} MB: {names}"
 
+    @property
+    def _names(self) -> set[str]:
+        return {entry.name for entry in self.entries}
+
     def remove(self) -> None:
-        """Remove it. Raises ``BadInput`` if something of it stays."""
+        """Remove it, and nothing that came to lie beside it. Raises ``BadInput`` if something of it stays."""
         try:
-            for entry in (self.folder,) if self.whole else self.entries:
+            if self.whole and (others := {entry.name for entry in self.folder.iterdir()} - self._names):
+                raise BadInput(f"{self.folder}: holds more than a moment ago ({min(others)}). Nothing was removed.")
+            for entry in self.entries:
                 shutil.rmtree(entry) if _is_folder(entry) else entry.unlink(missing_ok=True)
+            if self.whole:
+                self.folder.rmdir()
         except OSError as error:
             raise BadInput(
                 f"{error.filename}: cannot be removed: {error.strerror or error}. The rest may stay."

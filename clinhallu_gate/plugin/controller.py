@@ -29,7 +29,7 @@ from clinhallu_gate.plugin.confined import confined, quoting_nobody
 from clinhallu_gate.plugin.exchange import NO_SERVER, NOTHING, Exchange, Selection, ServerAddress
 from clinhallu_gate.plugin.options import is_asked, run_options
 from clinhallu_gate.plugin.progress import Progress, teller
-from clinhallu_gate.plugin.sharing import Heard, listen, tests_counted, written_beside
+from clinhallu_gate.plugin.sharing import Heard, listen, written_beside
 from clinhallu_gate.plugin.terminal import write_capability, write_preflight, write_summary
 from clinhallu_gate.plugin.view import RunView
 from clinhallu_gate.private import make_private, without_core
@@ -279,8 +279,7 @@ class ControllerState:
     def _searched(self, prepared: Prepared) -> Searched:
         try:
             known = (self.run.known if self.run is not None else None) or known_of_data(prepared)
-            sought = known.without(tests_counted(self._config))
-            return scan_beside(sought, written_beside(self._config), self._heard.text if self._heard else "")
+            return scan_beside(known, written_beside(self._config), self._heard.text if self._heard else "")
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody knows what those files hold
             unread = Hit(file=f"what pytest wrote ({place_of(error)})", what=UNSEARCHED)
             return Searched(ScanResult(values=0, hits=(unread,)))

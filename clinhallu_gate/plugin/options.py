@@ -119,7 +119,7 @@ def _add_decision(group: pytest.OptionGroup) -> None:
     group.addoption(
         "--accepted-values",
         metavar="FILE",
-        help="private table of lines of hits.csv: what of patients' numbers is found by chance, who says so, and why",
+        help="private table: in which file which number of a patient is found by chance, who says so, and why",
     )
     group.addoption("--run-dir", metavar="DIR", help="where the run is kept (default: reports/MODEL/TIME)")
     group.addoption(

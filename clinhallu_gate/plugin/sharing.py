@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +11,6 @@ from _pytest.junitxml import xml_key
 
 from clinhallu_gate.scan.written import Written, entry_of
 
-_OUTCOMES: Final = ("passed", "failed", "skipped", "xfailed", "xpassed", "error")
 #: Colours and the like, which stand beside words without a blank.
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
@@ -104,17 +102,6 @@ def written_beside(config: pytest.Config) -> Iterator[Written]:
         yield Written.whole(Path(log_file))
     if (cached := config.stash.get(_CACHED, None)) is not None:
         yield from cached.written()
-
-
-def tests_counted(config: pytest.Config) -> frozenset[int]:
-    """Return the numbers of tests that pytest says in terminal and test report."""
-    reporter = config.pluginmanager.getplugin("terminalreporter")
-    if reporter is None:
-        return frozenset()
-    counts = Counter({outcome: len(reports) for outcome, reports in reporter.stats.items()})
-    skipped, failed = counts["skipped"] + counts["xfailed"], counts["failed"] + counts["error"]
-    every, collected = sum(counts[outcome] for outcome in _OUTCOMES), reporter._numcollected  # noqa: SLF001 - as above
-    return frozenset((*counts.values(), skipped, failed, every, collected, collected - counts["deselected"]))
 
 
 def _ini(config: pytest.Config, name: str) -> str | None:

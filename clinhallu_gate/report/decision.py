@@ -21,6 +21,8 @@ from clinhallu_gate.vocabulary import Decision, Stage
 
 SCHEMA_VERSION: Final = 1
 FILE_NAME: Final = "decision.json"
+DRAFT_NAME: Final = f".{FILE_NAME}"
+"""Of the file until all else of a run is written."""
 HELD_BACK: Final = "held back: the evaluation was not completed, and no rate of such a run is a result"
 
 

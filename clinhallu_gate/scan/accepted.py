@@ -1,6 +1,6 @@
-"""Values that somebody of the site stands for as no leak: a private table of lines of ``hits.csv``, two columns filled.
+"""What somebody of the site stands for as no leak: a private table of values by file, as ``hits.csv`` lists them.
 
-What is accepted is not searched. So it has to be something that stands in a file by chance: a number, or a word.
+A value is accepted in the file of its line alone, and has to be one that stands there by chance: a number, or a word.
 """
 
 import csv
@@ -12,14 +12,14 @@ from typing import Final, get_args
 from clinhallu_gate.cells import fenced, unfenced
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.private import open_for_owner, read_private
-from clinhallu_gate.scan.kept import ACCEPTED_BY, REASON
 from clinhallu_gate.scan.values import Accepted, What
 from clinhallu_gate.scan.words import normal, words
 
 OPTION: Final = "--accepted-values"
 ACCEPTED_FILE: Final = "accepted.csv"
-"""In the private folder of a run: what was accepted of its patients' values, by whom, and why."""
-COLUMNS: Final = ("what", "value", ACCEPTED_BY, REASON)
+"""In the private folder of a run: where which of its patients' values were accepted, by whom, and why."""
+COLUMNS: Final = ("file", "what", "value", "accepted_by", "reason")
+"""The first three are those of ``hits.csv``."""
 #: Digits of a number, and letters of a word, that stand somewhere by chance: 300 ids of five digits and 300 other
 #: numbers have one in common on average, of eight digits a thousandth.
 LONGEST_NUMBER: Final = 8
@@ -54,7 +54,7 @@ def write_accepted(folder: Path, accepted: Iterable[Accepted]) -> None:
         with open(file, "w", encoding="utf-8", newline="", opener=open_for_owner) as opened:
             writer = csv.writer(opened, lineterminator="\n")
             writer.writerow(COLUMNS)
-            writer.writerows(map(fenced, row) for row in rows)
+            writer.writerows(map(fenced, row.cells) for row in rows)
 
 
 def _read(content: bytes, said: str) -> Iterator[Accepted]:
@@ -67,7 +67,7 @@ def _read(content: bytes, said: str) -> Iterator[Accepted]:
     try:
         lacking = [name for name in COLUMNS if name not in (lines.fieldnames or ())]
         if lacking:
-            raise BadInput(f"{said}: has no column {lacking[0]}. Valid: lines of hits.csv, and its header.")
+            raise BadInput(f"{said}: has no column {lacking[0]}. Valid: a first line {','.join(COLUMNS)}.")
         for row in lines:
             yield _accepted(row, f"{said}:{lines.line_num}")
     except csv.Error:  # its words may quote the file
@@ -78,13 +78,13 @@ def _accepted(row: Mapping[str, str | None], said: str) -> Accepted:
     cells = {name: unfenced((row.get(name) or "").strip()) for name in COLUMNS}
     for name, cell in cells.items():
         if not cell:
-            raise BadInput(f"{said}: {name}: is empty. Each line says what is accepted, who says so, and why.")
+            raise BadInput(f"{said}: {name}: is empty. Each line says where what is accepted, who says so, and why.")
     what, value = cells["what"], normal(cells["value"])
     if what not in get_args(What):
         raise BadInput(f"{said}: what: is no kind of value. Valid: name, id, accession_number.")
     if trouble := _trouble(what, value):
         raise BadInput(f"{said}: value: {trouble} {_INSTEAD}")
-    return Accepted(what, value, cells[ACCEPTED_BY], cells[REASON])
+    return Accepted(cells["file"], what, value, cells["accepted_by"], cells["reason"])
 
 
 def _trouble(what: str, value: str) -> str:

@@ -6,16 +6,19 @@ from typing import Final
 
 from clinhallu_gate.records import Record
 
-_KINDS: Final = {
+KINDS: Final = {
     "name": "a patient's name",
     "id": "a patient's id",
     "accession_number": "an accession number",
     "birth_date": "a patient's date of birth",
 }
+"""What is said of a value of each kind."""
 #: What is said of a file that could not be searched: nobody knows what it holds.
 UNSEARCHED: Final = "unsearched"
 #: Values by file that are listed for the site.
 LISTED: Final = 10_000
+#: How far it is counted how often a file holds a value.
+COUNTED: Final = 1_000
 
 
 class Hit(Record):
@@ -29,7 +32,7 @@ class Hit(Record):
     def __str__(self) -> str:
         if self.what == UNSEARCHED:
             return f"{self.file} could not be searched"
-        return f"{self.file} holds {_KINDS[self.what]}"
+        return f"{self.file} holds {KINDS[self.what]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,14 @@ class Finding:
     value: str = field(repr=False)
     """In normal form."""
     times: int
-    """How often it stands there."""
+    """How often it stands there; ``COUNTED`` if that is so often or more."""
     places: tuple[str, ...] = field(repr=False)
     """The first of them: the words around it."""
+
+    @property
+    def how_often(self) -> str:
+        """How often it stands there, as far as it was counted."""
+        return f"{self.times} or more" if self.times >= COUNTED else str(self.times)
 
     @property
     def hit(self) -> Hit:
@@ -86,7 +94,8 @@ class ScanResult(Record):
     common: int = 0
     """Such values that are words of the gate itself, so they were not searched."""
     accepted: int = 0
-    """Values that were not searched, as people of the site stand for it that they are found by chance."""
+    """Values by file of which people of the site stand for it that they are found there by chance: lines of their
+    table that are of these values. In any other file the same value is a hit."""
     accepted_by: int = 0
     """How many people. Who they are, and what they accepted, is in ``accepted.csv`` in the private folder; nor is
     there a digest of it here, by which whoever guesses such a number could tell."""
@@ -114,7 +123,8 @@ class ScanResult(Record):
         ]
         if self.accepted:
             people = f"{self.accepted_by:,} {'person' if self.accepted_by == 1 else 'people'}"
-            skipped.append(f"{self.accepted:,} accepted by {people} as no patient's data")
+            findings = f"{self.accepted:,} {'finding' if self.accepted == 1 else 'findings'}"
+            skipped.append(f"{findings} accepted by {people} as no patient's data")
         return (
             f"{self.values:,} values of patients (names, ids, dates of birth){''.join(f'; {one}' for one in skipped)}"
         )

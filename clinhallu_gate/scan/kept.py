@@ -14,9 +14,7 @@ IDENTIFIERS_FILE: Final = "identifiers.csv"
 """What is searched, so that what is made of the run later can be searched for it, too."""
 HITS_FILE: Final = "hits.csv"
 """What was found, and where."""
-ACCEPTED_BY, REASON = "accepted_by", "reason"
-"""Columns that people fill in of what is no leak."""
-HITS_COLUMNS: Final = ("file", "what", "value", "times", "place", ACCEPTED_BY, REASON)
+HITS_COLUMNS: Final = ("file", "what", "value", "times", "place")
 
 
 def write_identifiers(folder: Path, identifiers: Iterable[Identifier]) -> None:
@@ -44,11 +42,9 @@ def write_hits(folder: Path, findings: Findings) -> None:
         writer.writerow(HITS_COLUMNS)
         for found in findings.listed:
             for place in found.places or ("",):
-                writer.writerow(
-                    (*map(fenced, (found.file, found.what, found.value)), found.times, fenced(place), "", "")
-                )
+                writer.writerow(map(fenced, (found.file, found.what, found.value, found.how_often, place)))
         if findings.more:
-            writer.writerow(("", "", "", findings.more, "more such findings, which are not listed", "", ""))
+            writer.writerow(("", "", "", findings.more, "more such findings, which are not listed"))
 
 
 def said_by(*documents: Mapping[str, Any]) -> str:

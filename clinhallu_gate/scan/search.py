@@ -5,10 +5,11 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from clinhallu_gate.scan.found import Finding
+from clinhallu_gate.scan.found import COUNTED, Finding
 from clinhallu_gate.scan.readings import DEEPEST, packed, texts
 from clinhallu_gate.scan.values import KnownValues, Span, Spelling, dates_in, places_in
 from clinhallu_gate.scan.words import WORD, normal, words
@@ -42,20 +43,45 @@ class _Seen:
     places: list[str] = field(default_factory=list)
 
     def add(self, times: int, places: Iterable[str]) -> None:
-        self.times += times
+        self.times = min(self.times + times, COUNTED)
         self.places = sorted(dict.fromkeys((*self.places, *places)), key=_is_binary)[:_PLACES]
+
+    @property
+    def wanted(self) -> int:
+        """How many more are looked for in a text: none once they are counted, but for places that people can read."""
+        if self.times < COUNTED:
+            return COUNTED
+        return _PLACES if any(map(_is_binary, self.places)) else 0
+
+
+class _Tally(dict[_Value, _Seen]):
+    """What is held, and what of it is not looked for any more."""
+
+    def __init__(self, before: "_Tally | None" = None) -> None:
+        super().__init__()
+        self._before = before
+
+    def take(self, value: _Value, times: int, places: Iterable[str]) -> None:
+        self.setdefault(value, _Seen()).add(times, places)
+
+    def wanted(self, value: _Value) -> int:
+        """How many of a value are looked for in a text: as many as here and in what was read before are still."""
+        here = self[value].wanted if value in self else COUNTED
+        return min(here, self._before.wanted(value)) if self._before is not None else here
 
 
 class Search:
-    """Looks for known values in files and texts."""
+    """Looks for known values in files and texts; what was accepted in one of them is not found there."""
 
     def __init__(self, values: KnownValues) -> None:
+        self._accepted = frozenset((one.file, one.what, one.value) for one in values.accepted)
         self._by_key: dict[str, list[Spelling]] = {}
         for spelling in values.spellings:
             self._by_key.setdefault(spelling.key, []).append(spelling)
-        self._dates = values.dates
-        self._years = frozenset(date[:4] for date in values.dates)
-        for year in self._years:
+        self._dates: dict[str, list[str]] = {}
+        for date in values.dates:
+            self._dates.setdefault(date[:4], []).append(date)
+        for year in self._dates:
             self._by_key.setdefault(year, [])
         self._ascii = frozenset(word.encode() for word in self._by_key if word.isascii())
 
@@ -65,53 +91,71 @@ class Search:
 
     def content(self, data: bytes, name: str) -> list[Finding]:
         """Return what bytes hold, those packed in them included."""
-        found: dict[_Value, _Seen] = {}
+        found = _Tally()
         for stream in self._streams(data, DEEPEST):
-            for value, seen in stream.items():
-                found.setdefault(value, _Seen()).add(seen.times, seen.places)
-        return [Finding(name, *value, seen.times or 1, tuple(seen.places)) for value, seen in sorted(found.items())]
+            for value, seen in self._in_readings(texts(stream), found).items():
+                found.take(value, seen.times, seen.places)
+        return [
+            Finding(name, *value, seen.times or 1, tuple(seen.places))
+            for value, seen in sorted(found.items())
+            if (name, *value) not in self._accepted
+        ]
 
-    def _streams(self, data: bytes, depth: int) -> Iterator[Mapping[_Value, _Seen]]:
-        """Yield what bytes hold, and each thing that is packed in them."""
-        yield self._in_readings(texts(data))
+    def _streams(self, data: bytes, depth: int) -> Iterator[bytes]:
+        """Yield bytes, and each thing that is packed in them."""
+        yield data
         if depth:
             for inner in packed(data):
                 yield from self._streams(inner, depth - 1)
 
-    def _in_readings(self, readings: Iterable[str]) -> Mapping[_Value, _Seen]:
+    def _in_readings(self, readings: Iterable[str], before: _Tally) -> Mapping[_Value, _Seen]:
         """Return what bytes hold in any reading; what several show is one."""
         found: dict[_Value, _Seen] = {}
         for text in readings:
-            for value, seen in self._in_text(text).items():
+            for value, seen in self._in_text(text, before).items():
                 if value not in found or found[value].times < seen.times:
                     found[value] = seen
         return found
 
-    def _in_text(self, text: str) -> Mapping[_Value, _Seen]:
-        found: dict[_Value, _Seen] = {}
+    def _in_text(self, text: str, before: _Tally) -> _Tally:
+        found = _Tally(before)
         for start in range(0, len(text) or 1, PIECE):
             written = text[start : start + PIECE + _OVERLAP]
             piece = normal(written)
-            spans = self._in_piece(piece)
+            spans = self._in_piece(piece, found)
             shown = written if len(written) == len(piece) else piece
             # What stands where two pieces overlap is counted with the second.
             own = len(normal(text[start : start + PIECE])) if spans else 0
             for value, places in spans.items():
                 whole = sorted(span for span in places if span.start < own)
-                seen = found.setdefault(value, _Seen())
-                seen.add(len(whole), (_around(shown, span) for span in whole[:_PLACES]))
+                found.take(value, len(whole), (_around(shown, span) for span in whole[:_PLACES]))
         return found
 
-    def _in_piece(self, piece: str) -> Mapping[_Value, set[Span]]:
+    def _in_piece(self, piece: str, before: _Tally) -> Mapping[_Value, set[Span]]:
         known = self._known(piece)
         found: dict[_Value, set[Span]] = {}
-        for date, span in dates_in(piece, self._years.intersection(known)):
-            if date in self._dates:
-                found.setdefault(_Value("birth_date", date), set()).add(span)
+        for year in self._dates.keys() & set(known):
+            found |= self._dates_in(piece, year, before)
         for key, places in _places(piece, known):
             for one in self._by_key.get(key, ()):
-                if spans := set(one.spans_in(piece, places)):
-                    found.setdefault(_Value(one.what, one.value), set()).update(spans)
+                value = _Value(one.what, one.value)
+                wanted = before.wanted(value)
+                if wanted and (spans := set(islice(one.spans_in(piece, places), wanted))):
+                    found.setdefault(value, set()).update(spans)
+        return found
+
+    def _dates_in(self, piece: str, year: str, before: _Tally) -> dict[_Value, set[Span]]:
+        """Return where dates of a year stand, until there are enough of each."""
+        values = {date: _Value("birth_date", date) for date in self._dates[year]}
+        left = {date: wanted for date, value in values.items() if (wanted := before.wanted(value))}
+        found: dict[_Value, set[Span]] = {}
+        for date, span in dates_in(piece, year) if left else ():
+            if date in left:
+                (spans := found.setdefault(values[date], set())).add(span)
+                if len(spans) >= left[date]:
+                    del left[date]
+            if not left:
+                break
         return found
 
     def _known(self, piece: str) -> Collection[str]:

@@ -5,8 +5,8 @@ is a number of fewer than ``SHORTEST_NUMBER`` digits, or if the gate's own words
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -23,9 +23,11 @@ _OF_PATIENT: Final = ("patient_id", "cluster")
 _NUMBER_BEFORE: Final = re.compile(r"[0-9.]+\Z")
 _NUMBER_AFTER: Final = re.compile(r"[0-9.]*")
 _LAST_PORT: Final = 65_535
-#: What stands before the port of a server's address.
+_PORT: Final = re.compile(r"[1-9][0-9]{0,4}")
+#: What stands before the port of a server's address; behind any other scheme (``id://patient:``) it is none.
 _HOST_BEFORE: Final = re.compile(
-    r"(?:://[\w.-]+|://\[[0-9a-f:.]+\]|(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}|(?<![\w.-])localhost):\Z"
+    r"(?:(?<![\w.+-])(?:(?:dicomweb\+)?https?|wss?)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])"
+    r"|(?<![\w./])[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?<![\w./-])localhost):\Z"
 )
 _HOST: Final = 270
 """As a name of the net is at most 253 letters long."""
@@ -49,14 +51,22 @@ _OWN_FILES: Final = frozenset({".py", ".j2", ".js", ".css", ".yaml", ".csv", ".j
 What = Literal["name", "id", "accession_number", "birth_date"]
 
 
-class Accepted(NamedTuple):
-    """A number or a word of a patient's that somebody of the site stands for as no leak where it is found."""
+@dataclass(frozen=True, slots=True, order=True)
+class Accepted:
+    """A number or a word of a patient's that somebody of the site stands for as no leak in one file."""
 
+    file: str
+    """As ``Finding`` names it."""
     what: str
-    value: str
+    value: str = field(repr=False)
     """In normal form."""
-    by: str
-    reason: str
+    by: str = field(repr=False)
+    reason: str = field(repr=False)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """All of it, as the line of a table."""
+        return self.file, self.what, self.value, self.by, self.reason
 
 
 class Span(NamedTuple):
@@ -86,11 +96,6 @@ class Spelling:
     """Whether it is one part of a name, which is looked for less strictly: a path may hold it by chance."""
 
     @property
-    def lone_word(self) -> str:
-        """The one word of which it is made; empty if it is more than one, or the joined parts of a name."""
-        return self.parts[0] if self.parts == (self.value,) else ""
-
-    @property
     def key(self) -> str:
         """The word by which it is looked up: the longest of five letters and more with a digit, else the longest."""
         return max((word for part in self.parts for word in words(part)), key=_rarity, default="")
@@ -99,29 +104,21 @@ class Spelling:
     def _reach(self) -> int:
         return sum(map(len, self.parts)) + _WIDEST * len(self.parts)
 
-    def stands_in(self, text: str, places: Iterable[int] | None = None) -> bool:
-        """Whether a text in normal form holds it, with no letter or digit beside it; not in a fraction or a port.
+    def stands_in(self, text: str) -> bool:
+        """Whether a text in normal form holds it, with no letter or digit beside it; not in a fraction or a port."""
+        return any(True for _ in self.spans_in(text, places_in(text, self.key)))
 
-        Args:
-            text: The text.
-            places: Where its key stands there, if that is known.
-        """
-        return any(True for _ in self.spans_in(text, places))
-
-    def spans_in(self, text: str, places: Iterable[int] | None = None) -> Iterator[Span]:
-        """Yield where a text holds it; arguments as of ``stands_in``."""
-        for place in places_in(text, self.key) if places is None else places:
-            if (span := self._span_at(text, place)) is not None:
-                yield span
-
-    def _span_at(self, text: str, place: int) -> Span | None:
-        """Return what is written around a place of its key."""
-        first, end, start = self.parts[0], place + self._reach, max(0, place - self._reach) - 1
-        while (start := text.find(first, start + 1, end)) >= 0:  # sooner than the pattern finds where to look
-            match = _pattern(self).match(text, start)
-            if match is not None and match.start() <= place < match.end() and not _is_no_id(text, match):
-                return Span(*match.span())
-        return None
+    def spans_in(self, text: str, places: Iterable[int]) -> Iterator[Span]:
+        """Yield where a text holds it; ``places`` is where its key stands there."""
+        first, reach, pattern = self.parts[0], self._reach, None
+        for place in places:
+            start = max(0, place - reach) - 1
+            while (start := text.find(first, start + 1, place + reach)) >= 0:  # sooner than the pattern finds that
+                pattern = pattern or _pattern(self)
+                match = pattern.match(text, start)
+                if match is not None and match.start() <= place < match.end() and not _is_no_id(text, match):
+                    yield Span(*match.span())
+                    break
 
 
 @lru_cache(maxsize=1024)
@@ -143,7 +140,9 @@ def _is_no_id(text: str, match: re.Match[str]) -> bool:
 
 
 def _is_port(text: str, match: re.Match[str]) -> bool:
-    if int(match[0]) > _LAST_PORT or text.startswith("@", match.end()):  # else it is a password
+    if not _PORT.fullmatch(match[0]) or int(match[0]) > _LAST_PORT:
+        return False
+    if text.startswith("@", match.end()):  # a password
         return False
     return _HOST_BEFORE.search(text[max(0, match.start() - _HOST) : match.start()]) is not None
 
@@ -165,12 +164,7 @@ class KnownValues:
     nothing_found: ScanResult
     """The result of a scan that has looked into no file yet."""
     accepted: tuple[Accepted, ...] = field(default=(), repr=False)
-    """What is not searched as it was accepted."""
-
-    def without(self, numbers: Collection[int]) -> "KnownValues":
-        """Return this without ids that equal numbers of which it is known what they are."""
-        ours = {str(number) for number in numbers}
-        return replace(self, spellings=tuple(one for one in self.spellings if one.lone_word not in ours))
+    """What of it is no hit in one file, as it was accepted there."""
 
 
 def identifiers_of(datasets: Iterable[Dataset]) -> frozenset[Identifier]:
@@ -201,11 +195,9 @@ def known_values(
         said: What the documents of a run say whoever the patients are: times, versions, digests.
         places: Paths and the command line. A family may be called as a user's folder; an id or a whole name in a path
             is searched all the same.
-        accepted: Numbers and words that are no leak; those that are not known of these patients change nothing. Of a
-            name that is accepted the family alone is not searched any more, and all of it is.
+        accepted: What is no hit in one file; lines of values that are not searched of these patients change nothing.
     """
     ours = _Ours(_OwnWords(normal(said)), _OwnWords(normal(places)))
-    by_value, applied = {(one.what, one.value): one for one in accepted}, set[Accepted]()
     found: list[Spelling] = []
     values = too_short = common = 0
     for what, value in {Identifier(each.what, normal(each.value).strip()) for each in identifiers}:
@@ -213,19 +205,25 @@ def known_values(
         told = [one for one in spellings if not ours.say(one)]
         too_short += not spellings
         common += bool(spellings) and not told
-        searched = [one for one in told if (what, one.lone_word) not in by_value]
-        applied.update(by_value[what, one.lone_word] for one in told if (what, one.lone_word) in by_value)
-        values += bool(searched)
-        found += searched
+        values += bool(told)
+        found += told
     dates = frozenset(one.parts[0] for one in found if one.what == "birth_date")
+    ours_accepted = _of_values(found, accepted)
     result = ScanResult(
         values=values,
         too_short=too_short,
         common=common,
-        accepted=len(applied),
-        accepted_by=len({one.by for one in applied}),
+        accepted=len(ours_accepted),
+        accepted_by=len({one.by for one in ours_accepted}),
     )
-    return KnownValues(tuple(found), dates, result, tuple(applied))
+    return KnownValues(tuple(found), dates, result, ours_accepted)
+
+
+def _of_values(spellings: Iterable[Spelling], accepted: Iterable[Accepted]) -> tuple[Accepted, ...]:
+    """Return what was accepted of what is searched: of several lines on a value in a file (a line a place) the last."""
+    known = {(one.what, one.value) for one in spellings}
+    lines = {(one.file, one.what, one.value): one for one in accepted if (one.what, one.value) in known}
+    return tuple(sorted(lines.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +237,7 @@ class _OwnWords:
     def hold(self, spelling: Spelling) -> bool:
         if spelling.what == "birth_date" and spelling.parts[0][:4] in self.words:
             date = spelling.parts[0]
-            return any(date == found for found, _ in dates_in(self.text, (date[:4],)))
+            return any(date == found for found, _ in dates_in(self.text, date[:4]))
         return spelling.key in self.words and spelling.stands_in(self.text)
 
 
@@ -255,13 +253,12 @@ class _Ours:
         return any(text.hold(spelling) for text in texts)
 
 
-def dates_in(text: str, years: Iterable[str]) -> Iterator[tuple[str, Span]]:
-    """Yield as YYYYMMDD what may be a date of one of ``years``: year first, day first or month first; and where."""
-    for year in years:
-        for place in places_in(text, year):
-            start = max(0, place - _NEAR)
-            for date, span in _dates_at(text[start : place + _NEAR], year):
-                yield date, Span(start + span.start, start + span.end)
+def dates_in(text: str, year: str) -> Iterator[tuple[str, Span]]:
+    """Yield as YYYYMMDD what may be a date of a year: year first, day first or month first; and where."""
+    for place in places_in(text, year):
+        start = max(0, place - _NEAR)
+        for date, span in _dates_at(text[start : place + _NEAR], year):
+            yield date, Span(start + span.start, start + span.end)
 
 
 def _dates_at(text: str, year: str) -> Iterator[tuple[str, Span]]:
@@ -286,6 +283,9 @@ def _spellings(what: What, value: str) -> Iterator[Spelling]:
     elif _is_told(value) and any(words(value)):
         yield Spelling(what, value, tuple(value.split()))
         parts, joined = tuple(words(value)), "".join(words(value))
+        number = joined.lstrip("0") if joined.isdecimal() else joined
+        if number != joined and _is_told(number):  # as spreadsheets write it
+            yield Spelling(what, number, (number,))
         if len(parts) > 1 and _is_told(joined):
             many = sum(map(str.isdecimal, joined)) >= SHORTEST_NUMBER and not joined.isdecimal()
             yield Spelling(what, value, parts, _IN_ID if many else _IN_COUNTED)

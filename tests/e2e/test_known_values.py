@@ -4,8 +4,9 @@ import csv
 import json
 import shutil
 import stat
+import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -318,14 +319,22 @@ def shareable(seen: Seen) -> dict[str, str]:
     return {**texts, "the terminal": seen.outcome.out + seen.outcome.err}
 
 
-def filled(seen: Seen, file: Path, *, by: str, reason: str) -> Path:
-    """Copy the lines of what was hit, as a data manager does, and fill in who accepts it, and why."""
-    rows = [{**row, "accepted_by": by, "reason": reason} for row in hits_of(seen)]
+def filled(hits: list[dict[str, str]], file: Path, *, by: str, reason: str) -> Path:
+    """Copy the first cells of what was hit, as a data manager does, and fill in who accepts it, and why."""
+    rows = [{name: row[name] for name in ("file", "what", "value")} for row in hits]
     with file.open("w", encoding="utf-8", newline="") as opened:
-        (writer := csv.DictWriter(opened, rows[0])).writeheader()
-        writer.writerows(rows)
+        (writer := csv.DictWriter(opened, (*rows[0], "accepted_by", "reason"))).writeheader()
+        writer.writerows({**row, "accepted_by": by, "reason": reason} for row in rows)
     file.chmod(0o600)
     return file
+
+
+def copied(seen: Seen, folder: Path) -> Path:
+    """Copy a run and what is kept beside it."""
+    shutil.copytree(seen.outcome.folder, folder)
+    shutil.copytree(private_folder(seen.outcome.folder), private_folder(folder))
+    folder.chmod(0o700)
+    return folder
 
 
 def test_a_number_that_is_hit_by_chance_is_listed_for_the_site(chance: Chance) -> None:
@@ -335,7 +344,7 @@ def test_a_number_that_is_hit_by_chance_is_listed_for_the_site(chance: Chance) -
     told = {hit["file"] for hit in chance.seen.outcome.manifest["known_values"]["hits"]}
     listed = hits_of(chance.seen)
     assert {row["file"] for row in listed} == told
-    assert {"report.html", "manifest.json", "summary.md", "the terminal"} <= told
+    assert {"report.html", "manifest.json", "decision.json", "summary.md", "the terminal"} <= told
     assert {(row["what"], row["value"]) for row in listed} == {("id", chance.number)}
     assert all(f"export-{chance.number}" in row["place"] for row in listed)  # the file and its data set
     out = " ".join(chance.seen.outcome.out.split())
@@ -351,13 +360,10 @@ def test_a_number_that_is_accepted_ends_nothing(
     Documents say that one was accepted by one person, and the private folder who and why.
     """
     who, why = "Ingeborg Vestergaard", "the number of an export"
-    file = filled(chance.seen, tmp_path / "accepted.csv", by=who, reason=why)
-    again = tmp_path / "again"
-    shutil.copytree(chance.seen.outcome.folder, again)
-    shutil.copytree(private_folder(chance.seen.outcome.folder), private_folder(again))
-    again.chmod(0o700)
+    hits, again = hits_of(chance.seen), copied(chance.seen, tmp_path / "again")
+    file = filled(hits, tmp_path / "accepted.csv", by=who, reason=why)
     words = (*GATES, "-n", "0", "--run-dir", str(again), "--accepted-values", str(file))
-    seen = ward.gate(*words, data=chance.data, policy=policy)
+    seen = ward.gate(*words, data=chance.data, policy=policy, junit=tmp_path / chance.seen.junit.name)
     assert seen.outcome.folder == again
     calls = seen.outcome.manifest["calls"]
     assert calls["from_store"] > 0
@@ -365,14 +371,15 @@ def test_a_number_that_is_accepted_ends_nothing(
     assert seen.outcome.status == 1
     assert seen.outcome.decision["decision"] == "FAIL"
     found = seen.outcome.manifest["known_values"]
-    assert (found["values"], found["accepted"], found["accepted_by"], found["hits"]) == (29, 1, 1, [])
+    files = sorted({row["file"] for row in hits})
+    assert (found["values"], found["accepted"], found["accepted_by"], found["hits"]) == (30, len(files), 1, [])
     report = " ".join((seen.outcome.folder / "report.html").read_text().split())
-    assert "1 accepted by 1 person as no patient&#39;s data; a hit would have left no decision" in report
+    told = f"{len(files)} findings accepted by 1 person as no patient&#39;s data; a hit would have left no decision"
+    assert told in report
     assert not [name for name, text in shareable(seen).items() if who in text or why in text]
     private = private_folder(seen.outcome.folder)
-    assert (private / "accepted.csv").read_text() == (
-        f"what,value,accepted_by,reason\nid,{chance.number},{who},{why}\n"
-    )
+    lines = "".join(f"{name},id,{chance.number},{who},{why}\n" for name in files)
+    assert (private / "accepted.csv").read_text() == f"file,what,value,accepted_by,reason\n{lines}"
     assert not hits_file(seen).exists()
     assert main(["evidence", str(seen.outcome.folder)]) == 0
     assert main(["verify", str(seen.outcome.folder / "evidence.zip")]) == 0
@@ -380,20 +387,45 @@ def test_a_number_that_is_accepted_ends_nothing(
     assert who not in said.out + said.err
 
 
-def test_evidence_takes_what_is_accepted_of_its_own(
-    clean: Seen, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_what_is_accepted_in_one_file_is_a_hit_in_another(
+    ward: Ward, chance: Chance, policy: Path, tmp_path: Path
 ) -> None:
-    """The policy holds a number that was accepted after the run."""
-    run = str(clean.outcome.folder)
-    assert main(["evidence", run]) == 4
-    file = filled(clean, tmp_path / "accepted.csv", by="A. N. Other", reason="a number of the board's")
-    archive = tmp_path / "evidence.zip"
-    file.chmod(0o644)
-    assert main(["evidence", run, "--out", str(archive), "--accepted-values", str(file)]) == 4
-    assert "others may read it" in capsys.readouterr().err
-    file.chmod(0o600)
-    assert main(["evidence", run, "--out", str(archive), "--accepted-values", str(file)]) == 0
-    assert main(["verify", str(archive)]) == 0
+    """All files of the first run are in the table but the terminal, and the decision is taken back for it."""
+    again = copied(chance.seen, tmp_path / "again")
+    hits = [row for row in hits_of(chance.seen) if row["file"] != "the terminal"]
+    file = filled(hits, tmp_path / "accepted.csv", by="A. N. Other", reason="the number of an export")
+    words = (*GATES, "-n", "0", "--run-dir", str(again), "--accepted-values", str(file))
+    seen = ward.gate(*words, data=chance.data, policy=policy, junit=tmp_path / chance.seen.junit.name)
+    assert seen.outcome.status == 11
+    assert seen.outcome.decision["decision"] is None
+    assert {hit["file"] for hit in seen.outcome.manifest["known_values"]["hits"]} == {"the terminal"}
+    assert {(row["file"], row["value"]) for row in hits_of(seen)} == {("the terminal", chance.number)}
+
+
+def test_what_evidence_alone_finds_is_accepted_by_the_run_again(
+    ward: Ward, clean: Seen, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The policy, which only evidence packs, holds a number: the run goes on in its place, and the archive says so."""
+    run = copied(clean, tmp_path / "again")
+    again = replace(clean, outcome=replace(clean.outcome, folder=run))
+    hits_file(again).unlink(missing_ok=True)
+    table = tmp_path / "accepted.csv"
+    words = (*GATES, "-n", "0", "--run-dir", str(run), "--accepted-values", str(table))
+    data = rewritten(ward, "plain.jsonl")
+    filled([{"file": "report.html", "what": "id", "value": RECORD}], table, by="A. N. Other", reason="-")
+    assert ward.gate(*words, data=data).outcome.status == 4  # it is complete, and nothing was refused
+    assert main(["evidence", str(run)]) == 4
+    filled(hits_of(again), table, by="A. N. Other", reason="a number of the board's")
+    assert ward.gate(*words[:-2], data=data).outcome.status == 4
+    seen = ward.gate(*words, data=data)
+    assert (seen.outcome.status, seen.outcome.manifest["calls"]["made"]) == (1, 0)
+    assert not hits_file(seen).exists()
+    capsys.readouterr()
+    assert main(["evidence", str(run)]) == 0
+    assert main(["verify", str(run / "evidence.zip")]) == 0
+    with zipfile.ZipFile(run / "evidence.zip") as archive:
+        found = json.loads(archive.read("manifest.json"))["known_values"]
+    assert (found["values"], found["accepted"], found["accepted_by"], found["hits"]) == (30, 1, 1, [])
 
 
 def test_a_number_that_the_decision_holds_is_no_patient(ward: Ward, policy: Path) -> None:
@@ -422,13 +454,10 @@ def test_a_hit_where_nothing_was_evaluated_is_listed_and_purged(
     assert not hits_file(seen).exists()
 
 
-def test_a_run_that_was_withheld_is_not_packed_whatever_is_accepted(
-    chance: Chance, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It has no decision to be packed: it is run again, and asks nobody again."""
-    file = filled(chance.seen, tmp_path / "accepted.csv", by="A. N. Other", reason="chance")
+def test_a_run_that_was_withheld_is_not_packed(chance: Chance, capsys: pytest.CaptureFixture[str]) -> None:
+    """It has no decision to be packed: it is run again, and asks nobody again. What it lists is left."""
     before = hits_file(chance.seen).read_bytes()
-    assert main(["evidence", str(chance.seen.outcome.folder), "--accepted-values", str(file)]) == 4
+    assert main(["evidence", str(chance.seen.outcome.folder)]) == 4
     said = capsys.readouterr().err
     assert f"See {hits_file(chance.seen)}." in said
     assert "manifest.json holds a patient's id" in said
@@ -438,11 +467,15 @@ def test_a_run_that_was_withheld_is_not_packed_whatever_is_accepted(
 @pytest.mark.parametrize(
     ("content", "mode", "says"),
     [
-        ("what,value,accepted_by,reason\nbirth_date,{born},A,B\n", 0o600, ":2: value: a date of birth cannot be"),
-        ("what,value,accepted_by,reason\nname,{name},A,B\n", 0o600, ":2: value: of names, a single word"),
-        ("what,value,accepted_by,reason\nid,{record},,{name}\n", 0o600, ":2: accepted_by: is empty."),
+        (
+            "file,what,value,accepted_by,reason\na.md,birth_date,{born},A,B\n",
+            0o600,
+            ":2: value: a date of birth cannot be",
+        ),
+        ("file,what,value,accepted_by,reason\na.md,name,{name},A,B\n", 0o600, ":2: value: of names, a single word"),
+        ("file,what,value,accepted_by,reason\na.md,id,{record},,{name}\n", 0o600, ":2: accepted_by: is empty."),
         ('id,"{record}"{name}\n', 0o600, ":1: is not CSV."),
-        ("what,value,accepted_by,reason\nid,{record},A,B\n", 0o640, "others may read it"),
+        ("file,what,value,accepted_by,reason\na.md,id,{record},A,B\n", 0o640, "others may read it"),
     ],
 )
 def test_an_accepted_file_that_cannot_be_used_names_nobody(

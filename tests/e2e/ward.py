@@ -45,10 +45,11 @@ class Ward:
         endpoint: str | None = None,
         judge_endpoint: str | None = None,
         policy: Path | None = None,
+        junit: Path | None = None,
         clear: bool = True,
     ) -> "Seen":
         """Gate a model; say all that pytest can say. ``clear``: as if nothing had been run there before."""
-        junit = self.rig.folder().with_suffix(".xml")
+        junit = junit or self.rig.folder().with_suffix(".xml")
         if clear:
             shutil.rmtree(self.rig.root / ".pytest_cache", ignore_errors=True)
         words = self.words(

@@ -347,6 +347,13 @@ def test_the_command(tmp_path: Path, drafter: ScriptedServer, capsys: pytest.Cap
     assert f"Review them in {tmp_path / 'own' / 'review.html'}" in said
     assert main(["draft-gold", str(tmp_path / "none.jsonl"), "--endpoint", drafter.base_url]) == 4
     assert capsys.readouterr().err == f"clinhallu-gate: {tmp_path / 'none.jsonl'}: does not exist.\n"
+    assert main(["draft-gold", "nothing", "--endpoint", drafter.base_url]) == 4
+    assert capsys.readouterr().err == "clinhallu-gate: nothing: does not exist.\n"
+    server = f"dicomweb+https://pacs.example/rs#{manifest}"
+    assert main(["draft-gold", server, "--endpoint", drafter.base_url, "--out", str(tmp_path / "own")]) == 4
+    said = capsys.readouterr().err
+    assert said.startswith("clinhallu-gate: https://pacs.example is not this machine, and the data are of patients")
+    assert said.endswith("Allow it with --allow-host pacs.example, or serve it here.\n")
     assert main(["draft-gold", str(manifest)]) == 4
     assert "--model: none given" in capsys.readouterr().err
 

@@ -9,7 +9,9 @@ from gold_files import options, review, row, ward
 from clinhallu_gate.cli import main
 from clinhallu_gate.datasets.dataset import DataOptions
 from clinhallu_gate.datasets.load import load_data
+from clinhallu_gate.errors import BadInput
 from clinhallu_gate.gold.draft import draft_gold
+from clinhallu_gate.gold.folder import purge_of_drafts
 from clinhallu_gate.gold.signing import sign_gold
 from clinhallu_gate.private import private_folder
 from clinhallu_gate.testing import ScriptedServer
@@ -142,6 +144,30 @@ def test_a_folder_with_something_else_in_it_stays(drafted: Path, name: str, caps
     assert main(["purge", str(folder), "--yes"]) == 4
     assert f"{folder}: holds what draft-gold did not write ({name}); move it away." in capsys.readouterr().err
     assert {path.name for path in folder.iterdir()} == before
+
+
+def test_a_sheet_that_is_saved_meanwhile_stays(drafted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at the folder and the removal; and while files go, too."""
+    folder = drafted.with_name("ward.gold")
+    purge = purge_of_drafts(folder)
+    sheet = folder / "ward.reviewed.json"
+    sheet.write_text("{}")
+    before = {path.name for path in folder.iterdir()}
+    with pytest.raises(BadInput) as refused:
+        purge.remove()
+    assert str(refused.value) == f"{folder}: holds more than a moment ago (ward.reviewed.json). Nothing was removed."
+    assert {path.name for path in folder.iterdir()} == before
+    sheet.unlink()
+    remove = Path.unlink
+
+    def unlinked(path: Path, *, missing_ok: bool = False) -> None:
+        sheet.write_text("{}")
+        remove(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlinked)
+    with pytest.raises(BadInput, match=r"Directory not empty\. The rest may stay"):
+        purge.remove()
+    assert [path.name for path in folder.iterdir()] == [sheet.name]
 
 
 def test_links_and_folders_that_others_may_enter_stay(drafted: Path, capsys: Capture) -> None:

@@ -1,4 +1,4 @@
-"""What people of the site accept as no leak is not searched; nothing can be accepted that stands nowhere by chance."""
+"""What people of the site accept is no hit in that file; nothing can be accepted that stands nowhere by chance."""
 
 import os
 import stat
@@ -13,7 +13,7 @@ from clinhallu_gate.scan.accepted import ACCEPTED_FILE, kept_accepted, read_acce
 from clinhallu_gate.scan.kept import HITS_FILE, write_hits
 from clinhallu_gate.scan.values import Accepted
 
-HEADER = "what,value,accepted_by,reason\n"
+HEADER = "file,what,value,accepted_by,reason\n"
 WHO = "Dr. Nils Ovesen"
 
 
@@ -29,28 +29,47 @@ def read(folder: Path, text: str) -> tuple[Accepted, ...]:
     return read_accepted(accepted(folder, text), run_dir=folder / "run")
 
 
-def no_leak(what: str, value: str, by: str = WHO) -> Accepted:
-    return Accepted(what, value, by, "a number of tokens")
+def no_leak(what: str, value: str, by: str = WHO, file: str = "report.html") -> Accepted:
+    return Accepted(file, what, value, by, "a number of tokens")
 
 
-def kinds(text: str, identifier: Identifier, *accept: Accepted) -> list[str]:
+def kinds(text: str, identifier: Identifier, *accept: Accepted, file: str = "report.html") -> list[str]:
     search = Search(known_values([identifier], accepted=accept))
-    return [one.what for one in search.content(text.encode(), "report.html")]
+    return [one.what for one in search.content(text.encode(), file)]
 
 
-def test_what_is_accepted_is_not_searched_and_counted() -> None:
-    """Of what is known of these patients: the file is the site's, and holds more."""
+def test_what_is_accepted_is_no_hit_in_its_file_alone() -> None:
+    """The same number elsewhere is a patient's, and so is another number, or another kind of it, in that file."""
+    record, word = Identifier("id", "00481234"), no_leak("id", "00481234")
+    assert kinds("in 00481234 s", record, word) == []
+    for file in ("summary.md", "the terminal", "a/report.html", "report.html.gz"):
+        assert kinds("Patient 00481234 has a mass", record, word, file=file) == ["id"]
+    family = Identifier("name", "Lindberg^Sigrunna")
+    assert kinds("the Lindberg hospital", family, no_leak("name", "lindberg"), file="summary.md") == ["name"]
+    assert kinds("00481234", Identifier("accession_number", "00481234"), word) == ["accession_number"]
+    assert kinds("481234", Identifier("id", "481234"), word) == ["id"]
+    both = (word, no_leak("id", "00481234", file="summary.md"))
+    assert kinds("00481234", record, *both) == kinds("00481234", record, *both, file="summary.md") == []
+
+
+def test_what_is_accepted_is_counted() -> None:
+    """Lines on what is known of these patients, once a value and file: the table is the site's, and holds more."""
     known = known_values(
         [Identifier("id", "20488"), Identifier("id", "70707"), Identifier("accession_number", "20488")],
-        accepted=[no_leak("id", "20488"), no_leak("id", "33333"), no_leak("accession_number", "70707", "A. N. Other")],
+        accepted=[
+            *[no_leak("id", "20488")] * 3,  # a line a place
+            no_leak("id", "20488", file="summary.md"),
+            no_leak("id", "33333"),
+            no_leak("accession_number", "70707", "A. N. Other"),
+        ],
     )
     found = known.nothing_found
-    assert (found.values, found.accepted, found.accepted_by) == (2, 1, 1)
+    assert (found.values, found.accepted, found.accepted_by) == (3, 2, 1)
     assert found.note == (
-        "2 values of patients (names, ids, dates of birth); 1 accepted by 1 person as no patient's data"
+        "3 values of patients (names, ids, dates of birth); 2 findings accepted by 1 person as no patient's data"
     )
     assert WHO not in repr(known) + found.model_dump_json()
-    assert known.accepted == (no_leak("id", "20488"),)
+    assert known.accepted == (no_leak("id", "20488"), no_leak("id", "20488", file="summary.md"))
     hits = [(one.what, one.value) for one in Search(known).content(b"20488 70707", "report.html")]
     assert hits == [("accession_number", "20488"), ("id", "70707")]
 
@@ -59,7 +78,14 @@ def test_two_people_are_two() -> None:
     """Their number is told, and not who they are."""
     many = [no_leak("id", "20488"), no_leak("id", "70707", "A. N. Other")]
     found = known_values([Identifier("id", "20488"), Identifier("id", "70707")], accepted=many).nothing_found
-    assert found.note.endswith("2 accepted by 2 people as no patient's data")
+    assert found.note.endswith("2 findings accepted by 2 people as no patient's data")
+    one = known_values([Identifier("id", "20488")], accepted=many).nothing_found
+    assert one.note.endswith("1 finding accepted by 1 person as no patient's data")
+
+
+def test_what_was_accepted_shows_no_value_by_itself() -> None:
+    """As an error or a failed assertion would print it."""
+    assert repr(no_leak("id", "20488")) == "Accepted(file='report.html', what='id')"
 
 
 def test_of_a_name_that_is_accepted_the_whole_is_searched() -> None:
@@ -81,36 +107,44 @@ def test_of_an_id_with_marks_the_number_without_them_may_be_accepted() -> None:
     assert kinds("12-34567", marked, number) == kinds("12_34567", marked, number) == ["id"]
 
 
-def test_lines_of_the_hits_are_copied_and_filled_in(tmp_path: Path) -> None:
+def test_first_cells_of_the_hits_are_copied_and_two_filled_in(tmp_path: Path) -> None:
     """As they were written, or as a spreadsheet saves them: other separators, a mark at the start, blank lines."""
     findings = Findings()
-    findings.add(Search(known_values([Identifier("id", "20488")])).content(b"=20488 tokens, 7 s", "report.html"))
+    findings.add(Search(known_values([Identifier("id", "20488")])).content(b"=20488 tokens, 7 s", "=report.html"))
     write_hits(tmp_path, findings)
     header, line = (tmp_path / HITS_FILE).read_text().splitlines()
-    assert line.endswith(",,")
-    filled = f"{header}\n{line[:-2]},{WHO},a number of tokens\n"
-    assert read(tmp_path, filled) == (no_leak("id", "20488"),)
+    assert header == "file,what,value,times,place"
+    assert HEADER.split(",")[:3] == header.split(",")[:3]
+    first = ",".join(line.split(",")[:3])
+    assert read(tmp_path, f"{HEADER}{first},{WHO},a number of tokens\n") == (
+        no_leak("id", "20488", file="=report.html"),
+    )
     columns = "file;what;value;times;place;accepted_by;reason"
     spreadsheet = f"\ufeff{columns}\nreport.html;id;20488;1;x;{WHO};a number of tokens\n\n"
     assert read(tmp_path, spreadsheet) == (no_leak("id", "20488"),)
-    assert read(tmp_path, f"{HEADER}name,LINDBERG,{WHO},a number of tokens\n") == (no_leak("name", "lindberg"),)
+    lindberg = f"report.html,name,LINDBERG,{WHO},a number of tokens\n"
+    assert read(tmp_path, HEADER + lindberg) == (no_leak("name", "lindberg"),)
 
 
 BAD = {
-    "a date of birth": ("birth_date,19570314,A,B", ":2: value: a date of birth cannot be accepted."),
-    "a whole name": ("name,Okonkwo^Zephyrine,A,B", ":2: value: of names, a single word of at most 12 letters"),
-    "a name of two words": ("name,Zephyrine Okonkwo,A,B", ":2: value: of names, a single word of at most 12 letters"),
-    "a name with digits": ("name,okonkwo77819,A,B", ":2: value: of names, a single word of at most 12 letters"),
-    "a long name": ("name,Vanhooydoncks,A,B", ":2: value: of names, a single word of at most 12 letters"),
-    "an id with letters": ("id,zx77819,A,B", ":2: value: of ids, a number of at most 8 digits"),
-    "an id with marks": ("accession_number,77-819,A,B", ":2: value: of ids, a number of at most 8 digits"),
-    "a long number": ("id,778190412,A,B", ":2: value: of ids, a number of at most 8 digits"),
-    "nobody": ("id,77819,,B", ":2: accepted_by: is empty."),
-    "no reason": ("id,77819,A, ", ":2: reason: is empty."),
-    "no value": ("id,,A,77819", ":2: value: is empty."),
-    "no kind": ("77819,77819,A,B", ":2: what: is no kind of value. Valid: name, id, accession_number."),
-    "a broken quotation": ('id,"77819"x,A,B', ":2: is not CSV."),
-    "a line too short": ("id,77819", ":2: accepted_by: is empty."),
+    "a date of birth": ("a.md,birth_date,19570314,A,B", ":2: value: a date of birth cannot be accepted."),
+    "a whole name": ("a.md,name,Okonkwo^Zephyrine,A,B", ":2: value: of names, a single word of at most 12 letters"),
+    "a name of two words": (
+        "a.md,name,Zephyrine Okonkwo,A,B",
+        ":2: value: of names, a single word of at most 12 letters",
+    ),
+    "a name with digits": ("a.md,name,okonkwo77819,A,B", ":2: value: of names, a single word of at most 12 letters"),
+    "a long name": ("a.md,name,Vanhooydoncks,A,B", ":2: value: of names, a single word of at most 12 letters"),
+    "an id with letters": ("a.md,id,zx77819,A,B", ":2: value: of ids, a number of at most 8 digits"),
+    "an id with marks": ("a.md,accession_number,77-819,A,B", ":2: value: of ids, a number of at most 8 digits"),
+    "a long number": ("a.md,id,778190412,A,B", ":2: value: of ids, a number of at most 8 digits"),
+    "nobody": ("a.md,id,77819,,B", ":2: accepted_by: is empty."),
+    "no reason": ("a.md,id,77819,A, ", ":2: reason: is empty."),
+    "no value": ("a.md,id,,A,77819", ":2: value: is empty."),
+    "no kind": ("a.md,77819,77819,A,B", ":2: what: is no kind of value. Valid: name, id, accession_number."),
+    "a broken quotation": ('a.md,id,"77819"x,A,B', ":2: is not CSV."),
+    "no file": (",id,77819,A,B", ":2: file: is empty."),
+    "a line too short": ("a.md,id,77819", ":2: accepted_by: is empty."),
 }
 
 
@@ -129,9 +163,10 @@ def test_what_cannot_be_accepted_is_refused_without_a_value(tmp_path: Path, what
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("id,77819,A,B\n", "has no column what. Valid: lines of hits.csv, and its header."),
-        ("", "has no column what."),
-        ("what,value,reason\nid,77819,B\n", "has no column accepted_by."),
+        ("id,77819,A,B\n", "has no column file. Valid: a first line file,what,value,accepted_by,reason."),
+        ("", "has no column file."),
+        ("what,value,accepted_by,reason\nid,77819,A,B\n", "has no column file."),
+        ("file,what,value,reason\na.md,id,77819,B\n", "has no column accepted_by."),
     ],
 )
 def test_a_table_without_its_columns_is_refused(tmp_path: Path, text: str, says: str) -> None:
@@ -196,10 +231,10 @@ def test_a_file_that_would_be_handed_on_or_purged_is_refused(tmp_path: Path) -> 
 
 def test_a_run_keeps_what_was_accepted_of_it(tmp_path: Path) -> None:
     """For its owner alone, and by name; nothing stays of an earlier run there."""
-    formula = Accepted("id", "20488", "=A1", "-")
+    formula = Accepted("=report.html", "id", "20488", "=A1", "-")
     write_accepted(tmp_path, [formula])
     assert stat.S_IMODE((tmp_path / ACCEPTED_FILE).stat().st_mode) == 0o600
-    assert "id,20488,'=A1,'-\n" in (tmp_path / ACCEPTED_FILE).read_text()
+    assert "'=report.html,id,20488,'=A1,'-\n" in (tmp_path / ACCEPTED_FILE).read_text()
     assert kept_accepted(tmp_path) == (formula,)
     write_accepted(tmp_path, [])
     assert not (tmp_path / ACCEPTED_FILE).exists()

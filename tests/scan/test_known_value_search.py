@@ -197,6 +197,8 @@ def test_a_port_of_an_address_is_no_id() -> None:
     ):
         assert kinds(f"asked {address}", record) == set()
         assert kinds(f"asked {address} of 45123", record) == {"id"}
+    for scheme in ("http", "https", "ws", "wss", "dicomweb+http", "dicomweb+https"):
+        assert kinds(f"asked {scheme}://gpu-7:45123/v1", record) == set()
     assert kinds("ws://[::1]:45123 ", record) == set()
     assert kinds(quote_plus("http://127.0.0.1:45123/v1"), record) == set()
     for text in (
@@ -206,9 +208,19 @@ def test_a_port_of_an_address_is_no_id() -> None:
         "v1.127.0.0.1:45123",
         "http://user:45123@host",
         "1.2.3:45123",
+        "id://patient:45123",
+        "mrn://x:45123",
+        "xhttp://ward:45123",
+        "x.http://ward:45123",
+        "://ward:45123",
+        "mrn://localhost:45123",
+        "mrn://10.0.0.7:45123",
     ):
         assert kinds(text, record) == {"id"}, text
     assert kinds("http://127.0.0.1:70707/v1", Identifier("id", "70707")) == {"id"}  # no port has such a number
+    assert kinds("http://ward:04512/v1", Identifier("id", "04512")) == {"id"}  # nor is one written so
+    other = "\N{ARABIC-INDIC DIGIT FOUR}5123"
+    assert kinds(f"http://ward:{other}", Identifier("id", other)) == {"id"}
     assert kinds("http://zx-77819/04:1") == {"id"}
 
 
@@ -219,13 +231,6 @@ def test_numbers_of_a_table_are_no_ids() -> None:
     for column in (["45123"], [b"45123"], [[45123]], [{"id": 45123}]):
         assert kinds(_table({"a": column}), record) == {"id"}
     assert kinds(_table({"45123": [1]}), record) == {"id"}
-
-
-def test_numbers_that_are_known_to_be_something_else_are_not_searched() -> None:
-    """As the number of tests that pytest says; an id that holds such a number is."""
-    known = known_values([Identifier("id", "45123"), Identifier("id", "45123-7"), Identifier("id", "45124")])
-    hits = Search(known.without({45123, 7})).content(b"45123 passed, 45124 or 45123-7", "the terminal")
-    assert [hit.value for hit in hits] == ["45123-7", "45124"]
 
 
 def test_a_value_at_the_seam_of_two_pieces_is_found() -> None:

@@ -20,7 +20,7 @@ from clinhallu_gate.datasets.manifest import load_manifest, name_of, read_manife
 from clinhallu_gate.datasets.problems import BadRows, Problem, told
 from clinhallu_gate.datasets.reading import RawRow
 from clinhallu_gate.egress import demand_allowed
-from clinhallu_gate.errors import BadInput
+from clinhallu_gate.errors import BadInput, about
 
 #: Stands for the images of a row while its other fields are checked.
 _PENDING: Final = "pending"
@@ -83,9 +83,10 @@ def fetch_rows(spec: DicomwebSpec, manifest: Path, options: DataOptions, limits:
     Raises:
         BadInput: The server is neither this machine nor allowed, or nothing can be had from it or be kept.
     """
-    demand_allowed(spec.url, options.allow_hosts, option="--data")
+    demand_allowed(spec.url, options.allow_hosts, option=options.option)
     if options.private_cache is None:
-        raise BadInput("--data: studies of a DICOMweb server are kept in a private cache, and none was named.")
+        said = "studies of a DICOMweb server are kept in a private cache, and none was named."
+        raise BadInput(about(options.option, said))
     archive = Archive(options.private_cache)
     archive.make()
     name, choosing = name_of(manifest), Choosing(options.period, options.frozen)
@@ -95,7 +96,7 @@ def fetch_rows(spec: DicomwebSpec, manifest: Path, options: DataOptions, limits:
         with ArchiveSession(limits or Limits(), threads=THREADS) as session:
             found = Fetching(Server(spec.url, session), archive, options.tell).all_of(wanted)
     except ServerUnusable as error:
-        raise BadInput(f"--data: {spec.url}: the DICOMweb server {error}.") from None
+        raise BadInput(about(options.option, f"{spec.url}: the DICOMweb server {error}.")) from None
     return Fetched(tuple(_with_files(asked, found, archive.files)), archive.files)
 
 

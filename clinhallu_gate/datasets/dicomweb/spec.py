@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from clinhallu_gate.datasets.dicomweb.faults import CREDENTIALS
 from clinhallu_gate.egress import host_of
-from clinhallu_gate.errors import BadInput
+from clinhallu_gate.errors import BadInput, about
 
 PREFIX: Final = "dicomweb+"
 """How a name begins that is a server's, and no file's."""
@@ -23,8 +23,8 @@ class DicomwebSpec:
     """Path of the manifest, as one would give it to ``--data``."""
 
 
-def dicomweb_spec(spec: str) -> DicomwebSpec | None:
-    """Read a ``--data`` that names a server; None if it names none.
+def dicomweb_spec(spec: str, *, option: str = "--data") -> DicomwebSpec | None:
+    """Read what ``option`` says if it names a server; None if it names none.
 
     Raises:
         BadInput: It names one and cannot be read. Of an address that may hold a password nothing is told.
@@ -33,12 +33,13 @@ def dicomweb_spec(spec: str) -> DicomwebSpec | None:
         return None
     address, _, manifest = spec.removeprefix(PREFIX).partition("#")
     if "@" in address:
-        raise BadInput(f"--data: dicomweb+...: no user or password belongs in the address; {CREDENTIALS}.")
-    host_of(address, option="--data")
+        said = f"dicomweb+...: no user or password belongs in the address; {CREDENTIALS}."
+        raise BadInput(about(option, said))
+    host_of(address, option=option)
     if urlsplit(address).scheme not in ("http", "https"):
-        raise BadInput(f"--data: {spec}: is no address of a DICOMweb server. {_VALID}.")
+        raise BadInput(about(option, f"{spec}: is no address of a DICOMweb server. {_VALID}."))
     if "?" in address:
-        raise BadInput(f"--data: {spec}: an address takes no query. {_VALID}.")
+        raise BadInput(about(option, f"{spec}: an address takes no query. {_VALID}."))
     if not manifest:
-        raise BadInput(f"--data: {spec}: names no manifest behind '#'. {_VALID}.")
+        raise BadInput(about(option, f"{spec}: names no manifest behind '#'. {_VALID}."))
     return DicomwebSpec(address.rstrip("/"), manifest)
