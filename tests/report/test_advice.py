@@ -1,0 +1,128 @@
+"""What to do next where gold is lacking: gold, where nothing else decides."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import pytest
+from planted_run import run_named
+
+from clinhallu_gate.config.thresholds import GateSpec
+from clinhallu_gate.gate import Frame, Rules, decide
+from clinhallu_gate.gate.metrics import gate_arrays
+from clinhallu_gate.gate.result import GateResult
+from clinhallu_gate.records import Judged, NotAsked, Reading, Unjudged, Verdict
+from clinhallu_gate.report.advice import next_steps
+from clinhallu_gate.testing import an_instance
+from clinhallu_gate.vocabulary import (
+    Arm,
+    Decision,
+    Metric,
+    NotAskedReason,
+    Outcome,
+    Severity,
+    Stage,
+    Target,
+    UnjudgedReason,
+)
+
+VISUAL: Final = Reading(Arm.BASELINE, Stage.VISUAL_RECOGNITION)
+SIGNS: Final[Mapping[str, Verdict]] = {
+    ".": Judged(Outcome.GROUNDED, ""),
+    "x": Judged(Outcome.HALLUCINATED, ""),
+    "u": Unjudged(UnjudgedReason.ENDPOINT_FAILED, ""),
+    "g": NotAsked(NotAskedReason.NO_GOLD),
+}
+
+
+def decided(signs: str, labels: str = "", **fields: object) -> GateResult:
+    """Decide a gate on the visual rate: a sign for each verdict, and for each label of people, ``-`` where none is."""
+    instances = [an_instance(id=str(place), tags=("never",)) for place in range(len(signs))]
+    frame = Frame.of(instances)
+    verdicts = dict(zip(frame.uids, (SIGNS[sign] for sign in signs), strict=True))
+    told = {"x": True, ".": False, "b": None}
+    drawn = {uid: told[sign] for uid, sign in zip(frame.uids, labels, strict=False) if sign != "-"}
+    spec = GateSpec.model_validate(
+        {
+            "id": "visual_hallucination_rate[mean]",
+            "metric": Metric.VISUAL_HALLUCINATION_RATE,
+            "scope": "mean",
+            "arm": Arm.BASELINE,
+            "severity": Severity.BLOCKING,
+            "target": Target.POPULATION,
+            "max_unjudged": 1.0,
+            "max_without_gold": 1.0,
+            **fields,
+        }
+    )
+    reviews = {VISUAL: drawn} if drawn else None
+    arrays = gate_arrays(spec, frame, lambda uid, _: verdicts[uid], reviews=reviews)
+    return decide(spec, arrays, Rules(alpha=0.05, blocking_gates=1))
+
+
+def advice(*gates: GateResult) -> list[str]:
+    """Return the steps after a run with these gates."""
+    assert {gate.decision for gate in gates} == {Decision.INCONCLUSIVE}
+    run = run_named("pass")
+    document = run.decision.model_copy(update={"gates": gates, "decision": Decision.INCONCLUSIVE, "exit_status": 10})
+    return [step.text for step in next_steps(document, run.context)]
+
+
+@pytest.mark.parametrize(
+    ("signs", "fields"),
+    [
+        ("g" * 24, {"max": 0.3}),
+        ("g" * 20 + "." * 4, {"max": 0.3}),
+        ("g" * 20 + "x" * 4, {"max": 0.9}),
+        ("g" * 2 + "." * 22, {"max_events": 0, "tag": "never"}),
+    ],
+)
+def test_gold_is_asked_for_where_it_alone_decides(signs: str, fields: Mapping[str, object]) -> None:
+    """No estimate is called near that is none, or far away: it is gold that is lacking."""
+    (step,) = advice(decided(signs, **fields))
+    assert step == (
+        f"Get the gold of {signs.count('g')} instances: while it is lacking, no number of further instances would "
+        f"likely decide the visual hallucination rate{' among never' if 'tag' in fields else ''}."
+    )
+
+
+def test_gold_is_asked_for_beside_what_else_decides() -> None:
+    """Each gate gets the step that helps it."""
+    first, second = advice(decided("g" * 24, max=0.3), decided("." * 20 + "x" * 2, max=0.2))
+    assert first.startswith("Get the gold of 24 instances: ")
+    assert second.startswith("Evaluate more instances (--data, or no --limit): ")
+
+
+def test_more_instances_decide_where_little_gold_is_lacking() -> None:
+    """Two of 24 at worst are 8.3 %, which is within 20 %."""
+    gate = decided("gg" + "." * 22, max=0.2)
+    assert gate.further is not None
+    (step,) = advice(gate)
+    assert step.startswith("Evaluate more instances")
+
+
+def test_a_rate_at_its_threshold_is_said_to_be_near() -> None:
+    """Gold of one instance would hardly decide it, and may tip it."""
+    (step,) = advice(decided("g" + "x" * 6 + "." * 14, max=0.3))
+    assert "so near its threshold that thousands may not decide." in step
+    assert step.endswith(" The gold that lacks could tip it.")
+
+
+def test_missing_verdicts_are_named_beside_gold() -> None:
+    """Both keep the gate open."""
+    (step,) = advice(decided("g" * 20 + "uu..", max=0.3))
+    assert step.endswith(" Missing verdicts count as well: the same command asks for them again.")
+
+
+@pytest.mark.parametrize(
+    ("signs", "labels", "most", "begins"),
+    [
+        ("gg" + "." * 22, "bb" + "." * 22, 0.2, "All that can be labelled was drawn for labels already: get the gold"),
+        ("gg" + "." * 22, "bb" + "." * 22, 0.05, "Get the gold of 2 instances: while it is lacking, no number of furt"),
+        ("gg" + "." * 22, "b" + "-" * 3 + "." * 20, 0.2, "Label more of the run's texts"),
+        ("." * 24, "bbbb" + "." * 20, 0.2, "All texts that there are were drawn for labels: fill in those that were"),
+    ],
+)
+def test_a_larger_sheet_is_no_advice_where_all_is_labelled(signs: str, labels: str, most: float, begins: str) -> None:
+    """Then gold is, if any is lacking; else what was left blank."""
+    (step,) = advice(decided(signs, labels, max=most))
+    assert step.startswith(begins)
