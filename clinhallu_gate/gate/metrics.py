@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -12,12 +12,15 @@ from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.errors import EvaluationFailed
 from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.gate.labelled import Labels, Reviews
+from clinhallu_gate.gate.result import GateResult
 from clinhallu_gate.records import Failed, Judged, NotAsked, Reading, Unjudged, Verdict
 from clinhallu_gate.stats.sample import BoolArray, FloatArray, IntArray, Sample
 from clinhallu_gate.vocabulary import ANSWER, METRIC_STAGE, Arm, Metric, NotAskedReason, Unit, UnjudgedReason
 
 VerdictOf: TypeAlias = Callable[[str, Reading], Verdict]
 """Gives the verdict of an instance (by uid) and a reading."""
+NO_BASELINE: Final = "no baseline run was given to compare with"
+"""Why a gate against the release in use is not applicable without one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +137,7 @@ class _Bad:
     """Where there is no gold to judge by."""
 
 
-def members_of(spec: GateSpec, frame: Frame) -> IntArray:
+def members_of(spec: GateSpec | GateResult, frame: Frame) -> IntArray:
     """Return the positions of the instances that a gate speaks of, in order of the data."""
     members = frame.members(spec.scope)
     return members if spec.tag is None else members[[spec.tag in frame.tags[place] for place in members]]
@@ -177,7 +180,7 @@ def gate_arrays(
     Raises ``EvaluationFailed`` if a verdict of the scope was not sought: a gate is never computed from a part.
     """
     if spec.max_drop is not None and baseline_of is None:
-        return NotApplicable("no baseline run was given to compare with")
+        return NotApplicable(NO_BASELINE)
     if members is None:
         members = members_of(spec, frame)
     uids = [frame.uids[i] for i in members]
