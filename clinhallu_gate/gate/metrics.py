@@ -1,5 +1,6 @@
 """From verdicts to the arrays that a gate is decided on."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -220,15 +221,14 @@ def too_little_gold(spec: GateSpec, without: int, seen: int, *, of: int | None =
         of: instances that the gate speaks of, whose share is allowed; by default those that were seen.
     """
     scope = seen if of is None else of
-    if without <= Fraction(str(spec.max_without_gold)) * scope:
+    allowed = math.floor(Fraction(str(spec.max_without_gold)) * scope)
+    if without <= allowed:
         return None
-    among = f"{without} of {seen} instances have no gold trace for it"
     if not spec.max_without_gold:
-        return NotApplicable(among)
-    if seen < scope:
-        among = f"{without} of the first {seen} of {scope} instances have no gold trace for it"
-    allowed = f"a share of {spec.max_without_gold:g} is allowed"
-    return NotApplicable(f"{among}, {100 * without / scope:.3g} % of all; {allowed}")
+        return NotApplicable(f"{without} of {seen} instances have no gold trace for it")
+    among = f"{seen}" if seen == scope else f"the first {seen} of {scope}"
+    may = f"at most {allowed} of {scope} may lack it (max_without_gold: {spec.max_without_gold:g})"
+    return NotApplicable(f"{without} of {among} instances have no gold trace for it; {may}")
 
 
 def _labels(

@@ -122,7 +122,11 @@ def test_what_is_counted_at_worst_is_said() -> None:
     assert ", 3 without gold; interval" in render_html(view).decode()
     assert f"| {gate.n} (3 without gold) |" in summary_markdown(view)
     told = [line.text for line in terminal_lines(view, width=120, run_dir="run")]
-    assert f"no gold  3 of {gate.n} in {gate.id}, counted at worst either way" in told
+    assert (
+        f"no gold  3 of {gate.n} in {gate.id}, counted at worst either way; the estimate is of the others"
+        in " ".join(told)
+    )
+    assert "Estimates are of the instances that are known; intervals count those" in summary_markdown(view)
     plain = report_view(run.decision, run.results, run.context)
     assert "without gold" not in render_html(plain).decode() + summary_markdown(plain)
 

@@ -1,4 +1,4 @@
-"""What to do next where gold is lacking: gold, where nothing else decides."""
+"""What is said where gold is lacking, and what to do next: gold, where nothing else decides."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -12,6 +12,8 @@ from clinhallu_gate.gate.metrics import gate_arrays
 from clinhallu_gate.gate.result import GateResult
 from clinhallu_gate.records import Judged, NotAsked, Reading, Unjudged, Verdict
 from clinhallu_gate.report.advice import next_steps
+from clinhallu_gate.report.figures import measured
+from clinhallu_gate.report.gates import budget_view, judge_defined
 from clinhallu_gate.testing import an_instance
 from clinhallu_gate.vocabulary import (
     Arm,
@@ -36,7 +38,7 @@ SIGNS: Final[Mapping[str, Verdict]] = {
 
 def decided(signs: str, labels: str = "", **fields: object) -> GateResult:
     """Decide a gate on the visual rate: a sign for each verdict, and for each label of people, ``-`` where none is."""
-    instances = [an_instance(id=str(place), tags=("never",)) for place in range(len(signs))]
+    instances = [an_instance(id=str(place), cluster=str(place), tags=("never",)) for place in range(len(signs))]
     frame = Frame.of(instances)
     verdicts = dict(zip(frame.uids, (SIGNS[sign] for sign in signs), strict=True))
     told = {"x": True, ".": False, "b": None}
@@ -128,3 +130,68 @@ def test_a_larger_sheet_is_no_advice_where_all_is_labelled(signs: str, labels: s
     assert gate.estimate == 0.0  # of what is known, where nobody found anything
     (step,) = advice(gate)
     assert step.startswith(begins)
+
+
+def test_a_reason_says_on_how_many_a_rate_was_measured() -> None:
+    """It is no rate of all, and where all gold is there nothing is added."""
+    assert "; 0.200 measured on 20 of 24, and at " in decided("gggg" + "x" * 4 + "." * 16, max=0.9).reason
+    assert "; 0.200 measured, and at " in decided("x" * 4 + "." * 16, max=0.9).reason
+
+
+@pytest.mark.parametrize(
+    ("signs", "table", "reason"),
+    [
+        ("gg" + "." * 22, "0 of 22", "none of 22 tagged never; 2 without gold may each be one"),
+        ("ggx" + "." * 21, "1 of 22", "1 of 22 instances tagged never; 2 without gold may each be one"),
+        (
+            "ggu" + "." * 21,
+            "0 of 21",
+            "none of 21 tagged never; 1 unjudged may each be one; 2 without gold may each be",
+        ),
+        ("g" * 24, None, "nothing known of 24 tagged never; 24 without gold may each be one"),
+    ],
+)
+def test_events_are_counted_among_the_same_in_table_and_reason(signs: str, table: str | None, reason: str) -> None:
+    """Among those that are known."""
+    gate = decided(signs, max_events=0, tag="never")
+    assert measured(gate) == table
+    assert reason in gate.reason
+
+
+@pytest.mark.parametrize(
+    ("signs", "said"),
+    [
+        ("." * 90, "No stage hallucinated."),
+        ("g" * 5 + "." * 85, "No stage is known to have hallucinated: of 90 instances 5 have no gold."),
+        ("ggu" + "." * 87, "No stage is known to have hallucinated: of 90 instances 3 have no gold or verdict."),
+    ],
+)
+def test_nobody_can_say_that_no_stage_hallucinated_where_gold_is_lacking(signs: str, said: str) -> None:
+    """The failure budget says of how many that is unknown."""
+    visual = decided(signs, max=0.5)
+    others = [
+        decided("." * 90, max=0.5).model_copy(update={"metric": metric})
+        for metric in (Metric.KNOWLEDGE_HALLUCINATION_RATE, Metric.REASONING_HALLUCINATION_RATE)
+    ]
+    document = run_named("pass").decision.model_copy(update={"gates": (visual, *others), "failure_budget": None})
+    view = budget_view(document)
+    assert view is not None
+    assert view.sentence == said
+
+
+def test_a_gate_without_labels_is_named_beside_those_that_have_them() -> None:
+    """Of the others it would be false that no labels stand behind them."""
+    labelled = decided("." * 24, "." * 24, max=0.5)
+    alone = decided("." * 24, max=0.5).model_copy(update={"judge_defined": True, "id": "recovery-replace_vr[mean]"})
+    run = run_named("pass")
+    documents = [
+        run.decision.model_copy(update={"gates": gates}) for gates in ((labelled, alone), (alone,), (labelled,))
+    ]
+    named, every, none = (judge_defined(document, run.context) for document in documents)
+    by = f"what {run.context.judge} says with no labels by people behind it"
+    assert named == f"Judge-defined, as {by}: recovery-replace_vr[mean]."
+    assert every is not None
+    assert every.startswith(f"Rates are judge-defined: they are what {run.context.judge} says, and no labels by ")
+    assert none is None
+    four = run.decision.model_copy(update={"gates": (labelled, *[alone] * 4)})
+    assert (judge_defined(four, run.context) or "").endswith("recovery-replace_vr[mean] and 1 more.")
