@@ -133,13 +133,25 @@ class ThresholdsFile(Record):
     max_unjudged: Share = 0.02
     """Largest share of instances without a verdict, per gate; with more the run is not completed."""
     max_without_gold: Share = 0.0
-    """Largest share of instances without the gold that a gate needs; with more it is not applicable."""
+    """Largest share of instances without the gold that a gate needs; with more it is not applicable. Not beside
+    ``early_stop``: the order of the visit follows from the data, so leaving out a row's gold would draw another one."""
     early_stop: Annotated[bool, Field(strict=True)] = False
     """Whether evaluation ends when every blocking gate is decided."""
     unit: Unit = Unit.INSTANCE
     """What counts alike: every instance, or every patient (the mean over patients)."""
     judge: JudgeMinima = JudgeMinima()
     gates: Annotated[tuple[GateEntry, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _has_an_order_that_no_gold_moves(self) -> Self:
+        if self.early_stop and self.max_without_gold > 0:
+            _refuse(
+                "max_without_gold",
+                f"{self.max_without_gold:g} does not go with early_stop: true, since rows would be visited in another "
+                "order, and may be decided otherwise, if one row's gold were left out. Take out early_stop to let gold "
+                "lack, or max_without_gold to end early",
+            )
+        return self
 
 
 def _refuse(key: str, message: str) -> NoReturn:

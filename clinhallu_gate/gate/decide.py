@@ -24,7 +24,7 @@ from clinhallu_gate.gate.limits import (
 from clinhallu_gate.gate.metrics import GateArrays, NotApplicable, VerdictOf, gate_arrays
 from clinhallu_gate.gate.result import Adjusted, Counts, Flips, GateResult, Measured, gate_result
 from clinhallu_gate.gate.wording import explain, explain_events
-from clinhallu_gate.stats import Sample, lower_limit_of_mean, mcnemar_worse, upper_limit_of_mean
+from clinhallu_gate.stats import Sample, lower_limit, mcnemar_worse, upper_limit
 from clinhallu_gate.stats.sample import FloatArray
 from clinhallu_gate.vocabulary import Decision, Method, Target
 
@@ -125,14 +125,16 @@ def decide_events(spec: GateSpec, arrays: GateArrays, rules: Rules, *, complete:
         complete: whether that is everything in the scope.
 
     The limits are those of the rate of events, with everything in one stratum: without an event the upper one is
-    1 - alpha^(1/n), about 3/n at alpha .05 (rule of three); clusters count for n then.
+    1 - alpha^(1/n), about 3/n at alpha .05 (rule of three); clusters count for n then. Where gold may lack they rest on
+    the layout, as those of rates do.
     """
     allowed = spec.max_events or 0
     most, least = (_events(y, arrays) for y in (arrays.y_pass, arrays.y_fail))
     one_stratum = np.zeros_like(arrays.stratum)
     cluster = arrays.cluster if spec.target is Target.POPULATION else arrays.units
-    upper = upper_limit_of_mean(Sample(arrays.y_pass, one_stratum, cluster), rules.alpha)
-    lower = lower_limit_of_mean(Sample(arrays.y_fail, one_stratum, cluster), rules.fail_error)
+    above, below = (Sample(y, one_stratum, cluster) for y in (arrays.y_pass, arrays.y_fail))
+    upper = upper_limit(above, rules.alpha, paired=False, by_layout=arrays.by_layout)
+    lower = lower_limit(below, rules.fail_error, paired=False, by_layout=arrays.by_layout)
     if least > allowed:
         decision = Decision.FAIL
     else:

@@ -8,15 +8,7 @@ import numpy as np
 from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.gate.metrics import GateArrays
 from clinhallu_gate.gate.result import threshold_of
-from clinhallu_gate.stats import (
-    Sample,
-    lower_limit_by_layout,
-    lower_limit_of_difference,
-    lower_limit_of_mean,
-    upper_limit_by_layout,
-    upper_limit_of_difference,
-    upper_limit_of_mean,
-)
+from clinhallu_gate.stats import Sample, lower_limit, upper_limit
 from clinhallu_gate.stats.sample import BoolArray, FloatArray, IntArray
 from clinhallu_gate.vocabulary import Method, Metric
 
@@ -59,18 +51,19 @@ def sampling_limits(arrays: GateArrays, *, pass_error: float, fail_error: float,
     """Return the limits for a sample: of patients (clustered), or of a list that was not asked as a whole."""
     above = arrays.pass_side if clustered else _independent(arrays, arrays.pass_side)
     below = arrays.fail_side if clustered else _independent(arrays, arrays.fail_side)
-    plain = np.unique(above.cluster).size == above.n and np.unique(above.stratum).size == 1
-    if arrays.by_layout and not plain:
-        upper = upper_limit_by_layout(above, pass_error, paired=arrays.paired)
-        lower = lower_limit_by_layout(below, fail_error, paired=arrays.paired)
-        return Limits(Fraction(lower), fail_error, Fraction(upper), pass_error, TIE, Method.BY_LAYOUT)
-    upper = (upper_limit_of_difference if arrays.paired else upper_limit_of_mean)(above, pass_error)
-    lower = (lower_limit_of_difference if arrays.paired else lower_limit_of_mean)(below, fail_error)
-    if arrays.paired:
-        method = Method.TANGO if plain else Method.TANGO_CLUSTERED
-    else:
-        method = Method.CLOPPER_PEARSON if plain else Method.KORN_GRAUBARD
+    upper = upper_limit(above, pass_error, paired=arrays.paired, by_layout=arrays.by_layout)
+    lower = lower_limit(below, fail_error, paired=arrays.paired, by_layout=arrays.by_layout)
+    method = _method(arrays, plain=above.plain)
     return Limits(Fraction(lower), fail_error, Fraction(upper), pass_error, TIE, method)
+
+
+def _method(arrays: GateArrays, *, plain: bool) -> Method:
+    """Return how such limits are called."""
+    if plain:
+        return Method.TANGO if arrays.paired else Method.CLOPPER_PEARSON
+    if arrays.by_layout:
+        return Method.BY_LAYOUT
+    return Method.TANGO_CLUSTERED if arrays.paired else Method.KORN_GRAUBARD
 
 
 def exact_estimate(arrays: GateArrays) -> Fraction | None:

@@ -162,7 +162,6 @@ def gate_arrays(
     members: IntArray | None = None,
     repeats: int = 1,
     reviews: Reviews | None = None,
-    of: int | None = None,
 ) -> GateArrays | NotApplicable:
     """Return the arrays of a gate, or why it has none.
 
@@ -176,7 +175,6 @@ def gate_arrays(
         members: positions of the instances to lay out, in this order; by default all that the gate speaks of.
         repeats: traces per instance.
         reviews: what people say of a random sample of the run, by reading.
-        of: instances that the gate speaks of, where only some of them are laid out.
 
     Raises ``EvaluationFailed`` if a verdict of the scope was not sought: a gate is never computed from a part.
     """
@@ -190,7 +188,7 @@ def gate_arrays(
         read.append(_read(spec, readings(spec)[0], uids, _sought(baseline_of), repeats))
     lacks: BoolArray = np.any([bad.lacks for bad in read], axis=0)
     without = int(np.count_nonzero(lacks.reshape(-1, repeats).any(axis=1)))
-    refused = too_little_gold(spec, without, len(uids), of=of)
+    refused = too_little_gold(spec, without, len(uids))
     if refused is not None:
         return refused
     least, most = (read[0].least, read[0].most) if len(read) == 1 else _difference(spec, read[0], read[1])
@@ -211,24 +209,15 @@ def gate_arrays(
     )
 
 
-def too_little_gold(spec: GateSpec, without: int, seen: int, *, of: int | None = None) -> NotApplicable | None:
-    """Return that more instances lack gold than the thresholds file allows; None if they do not.
-
-    Args:
-        spec: the gate.
-        without: instances without the gold that it takes to judge them.
-        seen: instances among which they were counted.
-        of: instances that the gate speaks of, whose share is allowed; by default those that were seen.
-    """
-    scope = seen if of is None else of
-    allowed = math.floor(Fraction(str(spec.max_without_gold)) * scope)
+def too_little_gold(spec: GateSpec, without: int, n: int) -> NotApplicable | None:
+    """Return that more of ``n`` instances lack gold than the thresholds file allows; None if they do not."""
+    allowed = math.floor(Fraction(str(spec.max_without_gold)) * n)
     if without <= allowed:
         return None
+    among = f"{without} of {n} instances have no gold trace for it"
     if not spec.max_without_gold:
-        return NotApplicable(f"{without} of {seen} instances have no gold trace for it")
-    among = f"{seen}" if seen == scope else f"the first {seen} of {scope}"
-    may = f"at most {allowed} of {scope} may lack it (max_without_gold: {spec.max_without_gold:g})"
-    return NotApplicable(f"{without} of {among} instances have no gold trace for it; {may}")
+        return NotApplicable(among)
+    return NotApplicable(f"{among}; at most {allowed} of {n} may lack it (max_without_gold: {spec.max_without_gold:g})")
 
 
 def _labels(

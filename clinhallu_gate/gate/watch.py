@@ -21,17 +21,10 @@ from clinhallu_gate.gate.decide import (
 from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.gate.further import further_instances
 from clinhallu_gate.gate.limits import TIE, Limits, bound, natural, turned
-from clinhallu_gate.gate.metrics import (
-    GateArrays,
-    NotApplicable,
-    VerdictOf,
-    gate_arrays,
-    members_of,
-    too_little_gold,
-)
+from clinhallu_gate.gate.metrics import GateArrays, NotApplicable, VerdictOf, gate_arrays, members_of
 from clinhallu_gate.gate.result import GateResult, SequencePoint, gate_result
 from clinhallu_gate.gate.wording import explain
-from clinhallu_gate.stats.sample import BoolArray, FloatArray, IntArray
+from clinhallu_gate.stats.sample import FloatArray, IntArray
 from clinhallu_gate.stats.sequential import Crossing, Drawn, Side, confidence_sequence, crossing
 from clinhallu_gate.stats.sequential import Limits as Bounds
 from clinhallu_gate.vocabulary import Decision, Method, Target, Unit
@@ -150,7 +143,6 @@ class Watch:
             self.baseline_of,
             members=self.order[self.places[since:until]],
             repeats=self.rules.repeats,
-            of=self.places.size,
         )
 
     def _laid_out(self, seen: int) -> GateArrays | NotApplicable:
@@ -160,7 +152,7 @@ class Watch:
         if isinstance(new, NotApplicable):
             return new
         self._arrays = new if self._arrays is None else _joined(self._arrays, new)
-        return too_little_gold(self.spec, self._arrays.without_gold, seen, of=self.places.size) or self._arrays
+        return self._arrays
 
     def _drawn(self, arrays: GateArrays) -> Drawn:
         """Return the units that were seen, each with the mean of its traces (of all its instances, for a patient)."""
@@ -180,23 +172,9 @@ class Watch:
         """
         drawn = self._drawn(arrays)
         threshold = self._threshold(arrays)
-        found = self._first_crossing(drawn, threshold, sure=arrays.lacks is None)
+        found = crossing(drawn, threshold, within_error=self.rules.alpha, beyond_error=self.rules.fail_error)
         n = None if found is None else self._enough_judged(arrays, found.n)
         return None if found is None or n is None else self._by_bets(arrays, drawn, found._replace(n=n))
-
-    def _first_crossing(self, drawn: Drawn, threshold: float, *, sure: bool) -> Crossing | None:
-        """Return the first crossing; unless it is ``sure`` what is not known, the one that comes first either way.
-
-        Gold that is left out could else take away the FAIL that came first, and leave the PASS that comes later.
-        """
-        errors = {"within_error": self.rules.alpha, "beyond_error": self.rules.fail_error}
-        if sure:
-            return crossing(drawn, threshold, **errors)
-        worst = crossing(replace(drawn, y_beyond=drawn.y_within), threshold, **errors)
-        best = crossing(replace(drawn, y_within=drawn.y_beyond), threshold, **errors)
-        if worst is not None and worst.side is Side.WITHIN:
-            return worst
-        return best if best is not None and best.side is Side.BEYOND else None
 
     def _threshold(self, arrays: GateArrays) -> float:
         return float(_on_scale(np.array([float(bound(self.spec))]), arrays)[0])
@@ -307,11 +285,4 @@ def _joined(first: GateArrays, then: GateArrays) -> GateArrays:
         name: np.concatenate([getattr(first, name), getattr(then, name)])
         for name in ("y_pass", "y_fail", "judged", "stratum", "cluster")
     }
-    return replace(first, failed=first.failed + then.failed, lacks=_joined_lacks(first, then), **arrays)
-
-
-def _joined_lacks(first: GateArrays, then: GateArrays) -> BoolArray | None:
-    if first.lacks is None and then.lacks is None:
-        return None
-    parts = (np.zeros_like(each.judged) if each.lacks is None else each.lacks for each in (first, then))
-    return np.concatenate(list(parts))
+    return replace(first, failed=first.failed + then.failed, **arrays)

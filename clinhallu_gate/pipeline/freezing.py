@@ -58,16 +58,19 @@ def freeze(
     """
     if out.exists():
         raise BadInput(f"--out: {out} is there already; name another file.")
-    with cache_or_passing(private_cache, out) as images:
-        options = DataOptions(
-            data_root,
-            allow_bad_rows,
-            private_cache=images,
-            allow_unsigned_gold=allow_unsigned_gold,
-            period=period,
-            allow_hosts=allow_hosts,
-        )
-        data = freeze_data(specs, options)
+    try:
+        with cache_or_passing(private_cache, out) as images:
+            options = DataOptions(
+                data_root,
+                allow_bad_rows,
+                private_cache=images,
+                allow_unsigned_gold=allow_unsigned_gold,
+                period=period,
+                allow_hosts=allow_hosts,
+            )
+            data = freeze_data(specs, options)
+    except OSError as error:  # a disk that is full, say
+        raise BadInput(f"{private_cache or out.parent}: cannot be written: {error.strerror or error}.") from None
     since, until = (None, None) if period is None else (period.since, period.until)
     content = FrozenFile(site_key=data.site_key, since=since, until=until, datasets=data.sets)
     write_frozen(out, content)

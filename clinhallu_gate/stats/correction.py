@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from clinhallu_gate.stats.by_layout import upper_limit_by_layout
-from clinhallu_gate.stats.means import upper_limit_of_mean
+from clinhallu_gate.stats.limits import upper_limit
 from clinhallu_gate.stats.sample import BoolArray, FloatArray, IntArray, Sample
 
 
@@ -78,7 +77,7 @@ class Correction:
         design = self.design
         cluster = np.arange(self.y.size, dtype=np.int64) if design.finite else design.cluster[design.labelled]
         sample = Sample(self.y, design.of_labels, cluster)
-        return upper_limit_by_layout(sample, error, paired=False) if by_layout else upper_limit_of_mean(sample, error)
+        return upper_limit(sample, error, paired=False, by_layout=by_layout)
 
     def weight(self) -> float:
         """Return lam = Cov(y, f) / Var(f) within strata, cut to what lies between 0 and 1.

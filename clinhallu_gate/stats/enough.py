@@ -53,8 +53,10 @@ def patients_without_difference(
         discordance: share of pairs that differ.
     """
     lost = layout.lost
+    if lost >= margin:
+        return None
     pairs = fixed_n_difference(lost, margin, lost + (1.0 - lost) * discordance, alpha=alpha, power=power)
-    if lost >= margin or pairs is None:
+    if pairs is None:
         return None
     each, independent = layout.n / layout.clusters, worth(layout, icc)
     found = max(pairs * layout.clusters / independent, 2.0)

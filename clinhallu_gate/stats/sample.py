@@ -45,6 +45,12 @@ class Sample:
         """Return what each value counts within its stratum, shape (n,)."""
         return np.ones_like(self.y) if self.weight is None else self.weight
 
+    @property
+    def plain(self) -> bool:
+        """Whether all values are independent draws of one kind: in one stratum, each a cluster of its own."""
+        alone = bool(np.bincount(self.cluster).max(initial=0) <= 1)
+        return alone and bool(np.all(self.stratum == self.stratum[:1]))
+
     def mapped(self, offset: float) -> "Sample":
         """Return the sample of ``offset - y``: 1 for the complement of a rate, 0 for a difference the other way."""
         return replace(self, y=offset - self.y)

@@ -8,9 +8,7 @@ from typing import Final
 import numpy as np
 from scipy.special import logit
 
-from clinhallu_gate.stats.by_layout import upper_limit_by_layout
-from clinhallu_gate.stats.means import upper_limit_of_mean
-from clinhallu_gate.stats.paired import upper_limit_of_difference
+from clinhallu_gate.stats.limits import upper_limit
 from clinhallu_gate.stats.planning import shares
 from clinhallu_gate.stats.sample import BoolArray, FloatArray, IntArray, Sample
 
@@ -97,10 +95,7 @@ class Layout:
         """Return the gate's upper limit of a sample with these values."""
         values = y if self.worst is None else np.where(self.worst, 1.0, y)
         sample = Sample(values, self.stratum, self.cluster, self.weight)
-        plain = self.clusters == self.n and np.unique(self.stratum).size == 1
-        if self.by_layout and not plain:
-            return upper_limit_by_layout(sample, alpha, paired=paired)
-        return (upper_limit_of_difference if paired else upper_limit_of_mean)(sample, alpha)
+        return upper_limit(sample, alpha, paired=paired, by_layout=self.by_layout)
 
 
 def limit_at_best(layout: Layout, alpha: float, best: float = 0.0) -> float:

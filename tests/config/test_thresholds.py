@@ -183,6 +183,20 @@ def test_how_much_gold_may_lack(tmp_path: Path) -> None:
     assert line.endswith("is not a number.")
 
 
+def test_gold_that_lacks_and_an_early_end_exclude_each_other(tmp_path: Path) -> None:
+    """The order of the visit follows from the data, gold included: leaving out a row's gold would draw another one."""
+    for share, early, refused in ((0.02, "true", True), (0.02, "false", False), (0.0, "true", False)):
+        text = f"max_without_gold: {share}\nearly_stop: {early}\n" + HEAD + VISUAL
+        if not refused:
+            assert load_thresholds(written(tmp_path, text)).max_without_gold == share
+            continue
+        assert complaint(written(tmp_path, text)) == (
+            "icu.yaml:1: max_without_gold: 0.02 does not go with early_stop: true, since rows would be visited in "
+            "another order, and may be decided otherwise, if one row's gold were left out. Take out early_stop to let "
+            "gold lack, or max_without_gold to end early."
+        )
+
+
 def test_a_gate_overrides_the_target_and_carries_early_stop(tmp_path: Path) -> None:
     """A gate's own target wins over the file's."""
     text = "early_stop: true\n" + HEAD + VISUAL + "    target: benchmark\n" + ACCURACY + "    min: 0.7\n"

@@ -1,5 +1,6 @@
 """Frozen lists: the same patients next month, whatever is added by then."""
 
+import errno
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -91,6 +92,27 @@ def test_what_a_killed_command_left_is_removed(path: Path, monkeypatch: pytest.M
     frozen(path, THREE)
     assert used == [left]
     assert not left.exists()
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_disk_that_is_full_is_no_error_of_ours(
+    *, path: Path, named: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 4, and which folder could not be written; images that were drawn by then are gone."""
+    out, cache = path.parent.with_suffix(".frozen.json"), path.parent.with_name("cache")
+
+    def load(specs: Sequence[str], options: DataOptions) -> FrozenData:
+        assert specs
+        assert options.private_cache is not None
+        raise OSError(errno.ENOSPC, "No space left on device", str(options.private_cache / "0.png"))
+
+    monkeypatch.setattr("clinhallu_gate.pipeline.freezing.freeze_data", load)
+    options = ["--private-cache", str(cache)] if named else []
+    assert main(["freeze", "--data", str(ward(path.parent, THREE)), "--out", str(out), *options]) == 4
+    folder = cache if named else out.parent
+    assert f"{folder}: cannot be written: No space left on device." in " ".join(capsys.readouterr().err.split())
+    assert not out.exists()
+    assert not private_folder(out).exists()
 
 
 def test_a_private_folder_of_something_else_is_left(path: Path) -> None:

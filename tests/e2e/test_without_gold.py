@@ -179,11 +179,9 @@ def test_over_the_share_the_gates_are_not_applicable(ward: Ward) -> None:
     assert f"not at all: {BARE} of {ROWS} instances have no gold text for it" in summary
 
 
-def test_an_early_stop_counts_them_so_too(ward: Ward) -> None:
-    """Bets are laid with the two at worst: so few patients leave the gate open, with both among them."""
+def test_an_early_end_is_refused_beside_it(ward: Ward) -> None:
+    """The order of the visit would follow from which gold there is; nothing is asked."""
     outcome = ward.gate(0.1, early=True)
-    gate = gates_of(outcome)[VISUAL]
-    assert outcome.status == 10
-    assert (gate["decision"], gate["method"], gate["n"]) == ("INCONCLUSIVE", "betting", ROWS)
-    assert (gate["without_gold"], gate["unjudged"]) == (BARE, 0)
-    assert f"{BARE} of {ROWS} in {VISUAL}, counted at worst either way" in said(outcome.out)
+    assert outcome.status == 4
+    assert "max_without_gold: 0.1 does not go with early_stop: true" in said(outcome.err)
+    assert ward.model.requests == 0

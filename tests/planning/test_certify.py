@@ -1,6 +1,7 @@
 """What the patients of a run can show, held against the gates that decide."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,15 +9,15 @@ import numpy as np
 import pytest
 
 from clinhallu_gate.config.thresholds import GateSpec
-from clinhallu_gate.gate import Rules
+from clinhallu_gate.gate import Frame, Rules
 from clinhallu_gate.gate.decide import decide
-from clinhallu_gate.gate.metrics import GateArrays
+from clinhallu_gate.gate.metrics import GateArrays, gate_arrays
 from clinhallu_gate.planning.certify import ICC, POWER, capability
 from clinhallu_gate.protocol.load import load_protocol
-from clinhallu_gate.records import GoldTrace, Instance
+from clinhallu_gate.records import GoldTrace, Instance, Judged
 from clinhallu_gate.report.capability import can_be, capability_lines, capability_table
 from clinhallu_gate.stats import clopper_pearson_upper
-from clinhallu_gate.vocabulary import Arm, Decision, Metric, QuestionType, Severity, Target, Unit
+from clinhallu_gate.vocabulary import Arm, Decision, Metric, Outcome, QuestionType, Severity, Target, Unit
 
 GOLD = GoldTrace(visual_recognition="A mass.", knowledge_recall="It grows.", reasoning_integration="So yes.")
 #: Questions of 84 patients: 212 in all.
@@ -126,6 +127,17 @@ def test_events_are_counted_by_the_rule_of_three() -> None:
     (shown,) = found.gates
     assert shown.limit == pytest.approx(1 - 0.05 ** (1 / 84))
     assert "no event in 84 patients shows at most 3.6 %" in " ".join(capability_lines(found))
+
+
+def test_so_they_are_where_gold_may_lack() -> None:
+    """What is told before the run is the limit that the gate then has: 212 questions, five of them of one patient."""
+    gate = spec(max_events=0, tag="never", max_without_gold=0.02)
+    (shown,) = capability([gate], ward(tags=("never",)), alpha=0.05, baseline=False).gates
+    arrays = gate_arrays(gate, Frame.of(ward(tags=("never",))), lambda *_: Judged(Outcome.GROUNDED, "planted"))
+    assert isinstance(arrays, GateArrays)
+    most = max(Counter(each.cluster for each in ward()).values())
+    assert shown.limit == pytest.approx(1 - 0.05 ** (most / 212))
+    assert decide(gate, arrays, Rules(alpha=0.05, blocking_gates=1)).interval == (0.0, pytest.approx(shown.limit))
 
 
 def test_too_few_patients_are_told_how_many_it_takes() -> None:

@@ -1,5 +1,7 @@
 """From how many patients like these on a gate passes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,25 @@ def test_one_stratum_of_pairs_needs_what_is_planned() -> None:
     planned = fixed_n_difference(0.0, 0.05, 0.12, alpha=0.05, power=0.8)
     needed = patients_without_difference(ward(100), 0.05, alpha=0.05, power=0.8, icc=0.3, discordance=0.12)
     assert (planned, needed) == (312, 320)
+
+
+def test_by_layout_large_patients_cost_more() -> None:
+    """Ten patients with one question and one with five: five times the questions of patients with one are needed."""
+    cluster = np.repeat(np.arange(11), [1] * 10 + [5])
+    layout = replace(Layout.of(np.zeros(15, np.int64), cluster, alike=False), by_layout=True)
+    needed = patients_without_any(layout, 0.05, 0.05)
+    assert needed is not None
+    assert limit_at_best(layout.like(needed), 0.05) <= 0.05 < limit_at_best(layout.like(needed - 1), 0.05)
+    questions = 5 * np.log(0.05) / np.log(0.95)
+    assert layout.like(needed - 1).n < questions <= layout.like(needed).n
+
+
+def test_no_number_of_pairs_makes_up_for_a_margin_that_is_lost() -> None:
+    """Six of 100 pairs that count as the worst leave nothing of five points."""
+    for lost, there in ((6, False), (2, True)):
+        layout = replace(ward(100), worst=np.arange(100) < lost, by_layout=True)
+        found = patients_without_difference(layout, 0.05, alpha=0.05, power=0.8, icc=0.3, discordance=0.12)
+        assert (found is not None) is there
 
 
 def test_what_a_sample_is_worth_is_its_variance() -> None:
