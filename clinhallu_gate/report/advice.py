@@ -13,7 +13,7 @@ from clinhallu_gate.report.model import Step
 from clinhallu_gate.report.names import METRIC_SUITE, subject
 from clinhallu_gate.report.verdict import blocking, unfinished
 from clinhallu_gate.report.visible import one_line
-from clinhallu_gate.vocabulary import Decision, Unit
+from clinhallu_gate.vocabulary import Decision, Method, Unit
 
 _COMMAND: Final = 4000
 """Characters of a command that are shown: all of any that a person types, so that it can be copied."""
@@ -155,10 +155,11 @@ def _what_decides(gates: Sequence[GateResult]) -> str:
     if beyond:
         return f"More instances would rather show a failure: the {subject(beyond[0])} is beyond its threshold already."
     few = [gate for gate in gates if _rests_on_labels(gate)]
-    if few and all(_all_labelled(gate) for gate in few):
-        return "All texts that there are were drawn for labels: fill in those that were left blank, or add instances."
     if few:
-        return "Label more of the run's texts: sample-for-review with a larger --n extends the sheet."
+        return _labels_text(few)
+    missing = [gate for gate in gates if gate.unjudged and _is_whole(gate)]
+    if missing:
+        return f"Only missing verdicts leave the {subject(missing[0])} open: the same command asks for them again."
     if any(gate.further is None for gate in gates):
         return _near_text(gates)
     if any(gate.unit is Unit.PATIENT for gate in gates):
@@ -168,6 +169,17 @@ def _what_decides(gates: Sequence[GateResult]) -> str:
         )
     most = rounded_up(max(gate.further or 0 for gate in gates))
     return f"Evaluate more instances (--data, or no --limit): {most:,} more likely decide it, if rates stay. {_SETTLED}"
+
+
+def _labels_text(gates: Sequence[GateResult]) -> str:
+    if all(_all_labelled(gate) for gate in gates):
+        return "All texts that there are were drawn for labels: fill in those that were left blank, or add instances."
+    return "Label more of the run's texts: sample-for-review with a larger --n extends the sheet."
+
+
+def _is_whole(gate: GateResult) -> bool:
+    """Whether all that there is was asked, and no further instance counts: events are counted, a list is compared."""
+    return gate.method in (Method.EVENTS, Method.COMPLETE_LIST) and gate.of is None
 
 
 def _near_text(gates: Sequence[GateResult]) -> str:

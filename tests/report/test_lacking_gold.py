@@ -109,6 +109,14 @@ def test_a_rate_at_its_threshold_is_said_to_be_near() -> None:
     assert step.endswith(" The gold that lacks could tip it.")
 
 
+@pytest.mark.parametrize("fields", [{"max_events": 0, "tag": "never"}, {"max": 0.05, "target": Target.BENCHMARK}])
+def test_missing_verdicts_alone_leave_open_what_was_asked_whole(fields: Mapping[str, object]) -> None:
+    """Where no gold is lacking, and no estimate is near its threshold either."""
+    (step,) = advice(decided("uu" + "." * 22, **fields))
+    assert step.startswith("Only missing verdicts leave the visual hallucination rate")
+    assert step.endswith(" open: the same command asks for them again.")
+
+
 def test_missing_verdicts_are_named_beside_gold() -> None:
     """Both keep the gate open."""
     (step,) = advice(decided("g" * 20 + "uu..", max=0.3))
