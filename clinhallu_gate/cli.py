@@ -119,13 +119,17 @@ def _add_sign(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_deidentify(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", type=Path, metavar="SRC", help="a DICOM file, a folder or a DICOMDIR; never changed")
-    parser.add_argument("folder", type=Path, metavar="DST", help="a new or empty folder for the copies, outside of SRC")
+    parser.add_argument(
+        "source", type=_path_here, metavar="SRC", help="a DICOM file, a folder or a DICOMDIR; never changed"
+    )
+    parser.add_argument(
+        "folder", type=_path_here, metavar="DST", help="a new or empty folder for the copies, outside of SRC"
+    )
     parser.add_argument(
         "--mapping", action="store_true", help="write which UID stands for which into DST.private/uids.csv"
     )
     parser.add_argument(
-        "--manifest", type=Path, metavar="FILE", help="a manifest of SRC's files, rewritten for the copies in DST"
+        "--manifest", type=_path_here, metavar="FILE", help="a manifest of SRC's files, rewritten for the copies in DST"
     )
     parser.set_defaults(command=_deidentify)
 
@@ -300,6 +304,17 @@ def _path_or_server(text: str) -> Path | str:
     from clinhallu_gate.datasets.dicomweb.spec import PREFIX  # noqa: PLC0415 - of this command alone
 
     return text if text.startswith(PREFIX) else _path(text)
+
+
+def _path_here(text: str) -> Path:
+    """Read the name of a file or folder where somebody may think of a DICOMweb server."""
+    named = _path_or_server(text)
+    if isinstance(named, str):  # not echoed: it may hold a password
+        raise argparse.ArgumentTypeError(
+            "a DICOMweb server is not copied from. Fetch the studies with preflight --private-cache DIR, and name "
+            "DIR/dicomweb/files and the manifest of UIDs"
+        )
+    return named
 
 
 class _Parser(argparse.ArgumentParser):

@@ -18,6 +18,8 @@ from clinhallu_gate.errors import BadInput
 _OTHERS: Final = 0o077
 _OF_RUNS: Final = "decision.json"
 """What every finished run folder holds."""
+_OF_KILLED_RUNS: Final = "store.sqlite"
+"""What the private folder of every run of patients holds, finished or not, once it has asked anything."""
 
 
 def private_folder(run_dir: Path) -> Path:
@@ -48,22 +50,34 @@ def demand_private(folder: Path, run_dir: Path | None = None) -> None:
     """Make a folder that a user named for what others must not see, or see to it that nobody else may enter it.
 
     Raises:
-        BadInput: It is not ours, others may enter it, it is no folder, or it lies in a run folder, which is handed on.
+        BadInput: It is not ours, others may enter it, it is no folder, or it lies in a run folder, which is handed on,
+            or in the private folder of another run, which is purged.
     """
     option = f"--private-cache: {folder}"
     resolved = folder.resolve()
     if run := _run_around((resolved, *resolved.parents), run_dir):
         raise BadInput(f"{option}: lies in the run folder {run}, which may be handed on. Name another folder.")
+    own = {run_dir.resolve()} if run_dir is not None else set()
+    for run in _runs_beside((resolved, *resolved.parents)) - own:
+        if _run_around([run]) or (private_folder(run) / _OF_KILLED_RUNS).exists():
+            raise BadInput(
+                f"{option}: lies in the private folder of the run {run}, which is purged. Name another folder."
+            )
     try:
         take_private(folder, option)
     except OSError as error:
         raise BadInput(f"{option}: cannot be made: {error.strerror}.") from error
 
 
-def _run_around(folders: Iterable[Path], run_dir: Path | None) -> Path | None:
+def _run_around(folders: Iterable[Path], run_dir: Path | None = None) -> Path | None:
     """Return the first of some folders that is one of a run."""
     own = run_dir.resolve() if run_dir is not None else None
     return next((folder for folder in folders if (folder / _OF_RUNS).exists() or folder == own), None)
+
+
+def _runs_beside(folders: Iterable[Path]) -> set[Path]:
+    """Return the folders, of runs or not, whose private folders some folders would be by their names."""
+    return {folder.with_name(folder.name.removesuffix(".private")) for folder in folders if folder.suffix == ".private"}
 
 
 def read_private(file: Path, option: str, *, run_dir: Path) -> bytes:
@@ -101,8 +115,7 @@ def _demand_apart(file: Path, run_dir: Path, said: str) -> None:
     folders = file.resolve().parents
     if run := _run_around(folders, run_dir):
         raise BadInput(f"{said}: lies in the run folder {run}, which may be handed on. Keep it elsewhere.")
-    runs = {folder.with_name(folder.name.removesuffix(".private")) for folder in folders if folder.suffix == ".private"}
-    if _run_around(runs, run_dir):
+    if _run_around(_runs_beside(folders), run_dir):
         raise BadInput(f"{said}: lies in the private folder of a run, which is purged. Copy it to a place that stays.")
 
 

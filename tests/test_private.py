@@ -82,6 +82,24 @@ def test_nothing_private_lies_in_a_run_folder(tmp_path: Path, place: str) -> Non
     assert not (tmp_path / place).exists()
 
 
+@pytest.mark.parametrize("place", ["earlier.private", "earlier.private/deep/cache"])
+def test_what_another_runs_purge_would_remove_is_no_cache(tmp_path: Path, place: str) -> None:
+    """Neither for a run nor for a command without one; a run's own, and one that is only called so, may be."""
+    (tmp_path / "earlier").mkdir()
+    (tmp_path / "earlier" / "decision.json").touch()
+    for run in (tmp_path / "run", None):
+        with pytest.raises(BadInput, match=r"lies in the private folder of the run .*earlier, which is purged"):
+            demand_private(tmp_path / place, run)
+    assert not (tmp_path / "earlier.private").exists()
+    (tmp_path / "earlier" / "decision.json").unlink()
+    make_private(tmp_path / "earlier.private")
+    (tmp_path / "earlier.private" / "store.sqlite").touch()  # of one that was killed
+    with pytest.raises(BadInput, match=r"lies in the private folder of the run .*earlier, which is purged"):
+        demand_private(tmp_path / place, tmp_path / "run")
+    demand_private(tmp_path / place, tmp_path / "earlier")
+    demand_private(tmp_path / "ward.private", tmp_path / "run")
+
+
 def test_many_may_write_one_file(tmp_path: Path) -> None:
     """Whoever comes last has written it whole, for its owner alone; nothing else is left."""
     file, contents = tmp_path / "review.html", [bytes([number]) * 10_000 for number in range(8)]

@@ -1,13 +1,15 @@
 """``clinhallu-gate deidentify``, and how commands that deal with many files tell how far they are."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from clinhallu_gate.deidentification.deidentify import deidentify
-from clinhallu_gate.deidentification.manifests import read_rows, rewrite
+from clinhallu_gate.deidentification.deidentify import Deidentified, deidentify
+from clinhallu_gate.deidentification.manifests import demand_images_in, read_rows, rewrite
 from clinhallu_gate.deidentification.wording_copies import copies_lines, copies_sentence
 from clinhallu_gate.deidentification.wording_manifests import left_out_sentence, manifest_lines
 from clinhallu_gate.errors import Incomplete
@@ -25,16 +27,25 @@ def deidentified(source: Path, folder: Path, *, mapping: bool, manifest: Path | 
         Incomplete: A file was broken, a row was left out, or there was no image at all.
     """
     rows = None if manifest is None else read_rows(manifest)
+    if rows is not None and source.exists():  # if it does not, that is to be said
+        demand_images_in(source, rows)
     key = site_key(create=True)
     with counting("copied or refused") as tell:
         done = deidentify(source, folder, key=key, mapping=mapping, tell=tell)
     rewritten = None if rows is None else rewrite(rows, done, key)
-    said = "\n".join([*copies_lines(done), *([] if rewritten is None else ["", *manifest_lines(rewritten)])])
+    copies = done if rows is None else _without(rows.manifest, done)
+    said = "\n".join([*copies_lines(copies), *([] if rewritten is None else ["", *manifest_lines(rewritten)])])
     if not done.whole:
         raise Incomplete(copies_sentence(done), said)
     if rewritten is not None and rewritten.left_out:
         raise Incomplete(left_out_sentence(rewritten), said)
     return said
+
+
+def _without(manifest: Path, done: Deidentified) -> Deidentified:
+    """Leave out of what was not copied the manifest, for which another is written."""
+    others = tuple(each for each in done.refused if os.path.realpath(each.file) != os.path.realpath(manifest))
+    return replace(done, refused=others)
 
 
 @contextmanager

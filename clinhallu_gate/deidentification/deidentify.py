@@ -21,6 +21,11 @@ from clinhallu_gate.private import demand_own, for_owner_alone, private_folder, 
 MAPPING: Final = "uids.csv"
 NO_DICOM: Final = "is not a DICOM file"
 """What is said of other files; one that is called or marked as DICOM is broken."""
+INCOMPLETE: Final = "INCOMPLETE"
+"""File in a folder of copies that were not all checked, for as long as that is so."""
+_WARNING: Final = (
+    "These copies were not checked to the end and may name patients. Delete this folder; do not hand it on.\n"
+)
 _LEVELS: Final = ("study", "series", "instance")
 
 
@@ -48,6 +53,8 @@ class Deidentified:
     """Names, numbers, addresses and UIDs of all headers that were seen, in lower case, that no text holds by chance."""
     people: frozenset[bytes] = field(default=frozenset(), repr=False)
     """Whole names in these headers, of patients and of staff, in lower case."""
+    days: frozenset[str] = field(default=frozenset(), repr=False)
+    """Days on which the images were made by these headers, YYYYMMDD."""
 
     @property
     def whole(self) -> bool:
@@ -64,6 +71,7 @@ class _Done:
     known: set[bytes] = field(default_factory=set)
     distinct: set[bytes] = field(default_factory=set)
     people: set[bytes] = field(default_factory=set)
+    days: set[str] = field(default_factory=set)
     uids: set[tuple[str, str, str]] = field(default_factory=set)
     emptied: Counter[str] = field(default_factory=Counter)
     overlays: int = 0
@@ -76,6 +84,7 @@ class _Done:
         self.known.update(copy.known.everywhere)
         self.distinct.update(copy.known.distinct)
         self.people.update(copy.known.people)
+        self.days.update(copy.known.days)
         for level, old, new in zip(_LEVELS, copy.old_uids, (*copy.name.parts[:2], copy.name.stem), strict=True):
             self.uids.add((level, old, new))
         self.emptied.update(copy.emptied)
@@ -88,6 +97,8 @@ def deidentify(
 ) -> Deidentified:
     """Write de-identified copies of the images of ``source`` below ``folder``. ``source`` is never changed.
 
+    Until all of them are checked a file ``INCOMPLETE`` lies among them.
+
     Args:
         source: A DICOM file, a folder, or a DICOMDIR.
         folder: New or empty, and not within ``source`` or around it.
@@ -97,16 +108,18 @@ def deidentify(
 
     Raises:
         BadInput: ``source`` does not exist, ``folder`` cannot be written to, or it or the mapping's folder is there
-            and others may enter it, or a mapping is there already.
+            and others may enter it, or a mapping is there already. Nothing is written then.
     """
     _demand_room(source, folder)
+    paths = sources(source)
     if mapping:
         _demand_room_for_mapping(private_folder(folder))
     done = _Done()
     try:
         with for_owner_alone():
             take_private(folder, str(folder))
-            for number, path in enumerate(sources(source), start=1):
+            (folder / INCOMPLETE).write_text(_WARNING, "utf-8")
+            for number, path in enumerate(paths, start=1):
                 _take(path, folder, key, done)
                 tell(number)
             _take_back(folder, done)
@@ -115,6 +128,7 @@ def deidentify(
     except OSError as error:
         raise BadInput(f"{folder}: cannot be written: {error.strerror}.{_unchecked(done)}") from None
     check = preflight(sorted(folder / name for name in done.names), depth=Depth.FULL)
+    _end(folder)
     return Deidentified(
         folder=folder,
         copies=len(done.names),
@@ -130,7 +144,16 @@ def deidentify(
         },
         known=frozenset(done.distinct),
         people=frozenset(done.people),
+        days=frozenset(done.days),
     )
+
+
+def _end(folder: Path) -> None:
+    """Let a folder no longer say that its copies were not checked."""
+    try:
+        (folder / INCOMPLETE).unlink()
+    except OSError as error:
+        raise BadInput(f"{folder / INCOMPLETE}: cannot be removed: {error.strerror}.") from None
 
 
 def _unchecked(done: _Done) -> str:
@@ -145,6 +168,11 @@ def _unchecked(done: _Done) -> str:
 def _demand_room(source: Path, folder: Path) -> None:
     if not os.path.lexists(source):
         raise BadInput(f"{source}: does not exist. Valid: a DICOM file, a folder, or a DICOMDIR.")
+    if os.path.lexists(folder / INCOMPLETE):
+        raise BadInput(
+            f"{folder}: holds copies of a call that did not end, which were not all checked and may name patients "
+            f"({INCOMPLETE}). Delete it, and start anew."
+        )
     if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir() or any(folder.iterdir())):
         raise BadInput(f"{folder}: is no empty folder. Valid: a new or an empty one.")
     inside = source.resolve() if source.is_dir() else source.resolve().parent

@@ -26,6 +26,12 @@ _PATIENTS: Final = frozenset(
 )
 _EVERYWHERE: Final = 6
 _NO_BARE_WORD: Final = re.compile(rb"[0-9^ ]")
+#: What is looked for in other texts by its parts, too: a text seldom says the whole of it.
+_ADDRESSES: Final = frozenset({"PatientAddress", "InstitutionAddress"})
+_OF_ADDRESS: Final = re.compile(rb"[,;\r\n]+")
+#: When the images were made: what no text of a row may say.
+_DAYS: Final = frozenset({"StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "AcquisitionDateTime"})
+_DAY: Final = re.compile(rb"(\d{4})[-.]?(\d{2})[-.]?(\d{2})")
 _LABELS: Final = ("LO", "SH")
 _ALSO: Final = ("MedicalRecordLocator", "InstitutionalDepartmentName", "RequestingService")
 _PARTS: Final = re.compile(rb"[\^=\s,]+")
@@ -50,11 +56,15 @@ class Known:
     """Those of them that nothing of anybody's may hold."""
     people: frozenset[bytes]
     """Whole names, of patients and of staff."""
+    addresses: frozenset[bytes]
+    """Parts of addresses between commas or on lines of their own."""
+    days: frozenset[str]
+    """YYYYMMDD, on which the images were made."""
 
     @property
     def distinct(self) -> frozenset[bytes]:
-        """Those of ``whole`` that no text holds by chance: long, and no bare word."""
-        return frozenset(filter(_is_distinct, self.whole))
+        """Those of ``whole`` and ``addresses`` that no text holds by chance: long, and no bare word."""
+        return frozenset(filter(_is_distinct, self.whole | self.addresses))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,8 @@ def known_values(elements: Elements) -> Known:
     whole: set[bytes] = set()
     everywhere: set[bytes] = set()
     people: set[bytes] = set()
+    addresses: set[bytes] = set()
+    days: set[str] = set()
     for leaf in _leaves(elements):
         rule = profile().rule(leaf.tag)
         values = [value.strip(b" \0^=") for value in leaf.value.split(b"\\")]
@@ -91,7 +103,15 @@ def known_values(elements: Elements) -> Known:
             whole |= told
         if name_of(leaf.tag) in _PATIENTS:
             everywhere |= set(filter(_is_distinct, told))
-    return Known(frozenset(parts), frozenset(whole), frozenset(everywhere), frozenset(people))
+        if name_of(leaf.tag) in _ADDRESSES:
+            addresses |= {part.strip() for value in told for part in _OF_ADDRESS.split(value)}
+        if name_of(leaf.tag) in _DAYS:
+            days |= {b"".join(match.groups()).decode() for value in values if (match := _DAY.match(value))}
+    return Known(
+        *(frozenset(parts), frozenset(whole), frozenset(everywhere), frozenset(people)),
+        addresses=frozenset(addresses),
+        days=frozenset(days),
+    )
 
 
 def _is_distinct(value: bytes) -> bool:

@@ -3,6 +3,7 @@
 What is taken over is free text that nobody has read; a row in which a value of a header or an id is found is left out.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,8 @@ from clinhallu_gate.private import write_whole
 from clinhallu_gate.pseudonym import pseudonym
 from clinhallu_gate.scan.found import ScanResult
 from clinhallu_gate.scan.search import Search
-from clinhallu_gate.scan.values import known_values
+from clinhallu_gate.scan.values import dates_in, known_values
+from clinhallu_gate.scan.words import normal
 
 FILE: Final = "manifest.jsonl"
 #: What is taken over as it is, beside gold; whatever is not named here, of the fields that a row may have, is not.
@@ -47,6 +49,7 @@ _KINDS: Final = {
     "accession_number": "an accession number",
     "birth_date": "a patient's date of birth",
 }
+_DAY: Final = re.compile(r"(?<!\d)\d{8}(?!\d)")
 #: Stand for images of a row that names UIDs, or that holds them itself, while its other fields are checked.
 _FETCHED, _WITHIN = ("fetched",), "<within the manifest>"
 
@@ -108,6 +111,36 @@ def read_rows(manifest: Path) -> ManifestRows:
     return ManifestRows(manifest, tuple(rows.values()))
 
 
+def demand_images_in(folder: Path, source: ManifestRows) -> None:
+    """See to it, before anything is copied, that a manifest and what is copied have to do with each other.
+
+    What the rows of UIDs lead to only the files' headers tell.
+
+    Args:
+        folder: What is copied: a file, a folder, or a DICOMDIR.
+        source: The rows.
+
+    Raises ``BadInput`` if no row names a DICOM file or folder there.
+    """
+    root, copied = source.manifest.parent.resolve(), folder.resolve()
+    if kind_of(folder) is Kind.MEDIUM:
+        copied = copied.parent
+    if any(
+        row.images == _FETCHED or any(_may_lie_in(copied, root / name) for name in row.images) for _, row in source.rows
+    ):
+        return
+    raise BadInput(
+        f"--manifest: {source.manifest}: none of its rows names a DICOM file or folder that lies in {folder}. "
+        "Nothing was copied."
+    )
+
+
+def _may_lie_in(copied: Path, named: Path) -> bool:
+    """Whether DICOM that a row names lies in what is copied, or around it."""
+    place = named.resolve()
+    return (place.is_relative_to(copied) or copied.is_relative_to(place)) and kind_of(place) is not None
+
+
 def rewrite(source: ManifestRows, done: Deidentified, key: bytes) -> Rewritten:
     """Write ``manifest.jsonl`` beside the copies, for its owner alone.
 
@@ -123,7 +156,7 @@ def rewrite(source: ManifestRows, done: Deidentified, key: bytes) -> Rewritten:
     with quiet():
         places = _Places.of(source, done, key)
         values = known_values([*places.identifiers(), *_people(done), *_own_identifiers(source)])
-        check = _Check(Search(values), Index(done.known))
+        check = _Check(Search(values), Index(done.known), done.days | {*_own_days(source)})
         for raw, row in source.rows:
             try:
                 content = _content(source, raw, row, places.of_row(row), key)
@@ -156,7 +189,9 @@ def _write(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _problems(raw: RawRow, unfit: Unfit) -> list[Problem]:
     """Say what is wrong with a row, without a value of it: the manifest is of patients."""
-    return [Problem(raw.file, raw.number, told(line, withhold=True)) for line in unfit.lines]
+    return [
+        Problem(raw.file, raw.number, text) for text in dict.fromkeys(told(line, withhold=True) for line in unfit.lines)
+    ]
 
 
 def _checked(raw: RawRow) -> Row:
@@ -204,12 +239,23 @@ def _own_identifiers(source: ManifestRows) -> Iterator[Identifier]:
         yield from (Identifier("id", text) for text in (row.identity, row.group) if text)
 
 
+def _own_days(source: ManifestRows) -> Iterator[str]:
+    """Yield the days of the rows' studies."""
+    yield from (row.study_date.isoformat().replace("-", "") for _, row in source.rows if row.study_date is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class _Check:
     """Looks for what is known of patients in texts that are taken over."""
 
     search: Search
     index: Index
+    days: frozenset[str]
+    """On which images were made, YYYYMMDD."""
+    years: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "years", frozenset(day[:4] for day in self.days))
 
     def demand_nobody(self, content: Mapping[str, Any]) -> None:
         """Raise ``Unfit`` for each field that holds any of it."""
@@ -218,11 +264,18 @@ class _Check:
             raise Unfit(*lines)
 
     def _found(self, name: str, value: str | list[str]) -> Iterator[str]:
-        data = "\n".join([value] if isinstance(value, str) else value).encode("utf-8", "surrogatepass")
+        text = "\n".join([value] if isinstance(value, str) else value)
+        data = text.encode("utf-8", "surrogatepass")
         hits = self.search.content(data, name)
         yield from (f"{name}: holds {_KINDS[hit.what]}" for hit in hits)
+        if self._tells_day(normal(text)):
+            yield f"{name}: holds the day of a study"
         if not hits and self.index.found_in(data):
             yield f"{name}: holds a number, an address, a place or a UID of a header"
+
+    def _tells_day(self, text: str) -> bool:
+        """Whether a text in normal form holds a day, in the spellings in which dates of birth are searched."""
+        return not self.days.isdisjoint([*_DAY.findall(text), *(day for day, _ in dates_in(text, self.years))])
 
 
 @dataclass(slots=True)

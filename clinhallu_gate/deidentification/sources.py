@@ -1,6 +1,6 @@
 """What is to be copied: every file of a folder, a file, or what a DICOMDIR lists; and what is no image to be copied."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydicom import Dataset as Elements
@@ -20,17 +20,17 @@ class Refused(Exception):
     """A file that is not copied, and is no fault; the message says why."""
 
 
-def sources(path: Path) -> Iterator[Path]:
-    """Yield every file that ``path`` leads to, links as well (they are refused one by one). Raises ``BadInput``."""
+def sources(path: Path) -> Iterable[Path]:
+    """Return every file that ``path`` leads to, links as well (they are refused one by one).
+
+    Raises ``BadInput``, and does so before the first file is asked for.
+    """
     if path.is_dir() and not path.is_symlink():
-        yield from within(path)
-    elif path.is_symlink() or not path.is_file():
+        return within(path)
+    if path.is_symlink() or not path.is_file():
         state = "is a link" if path.is_symlink() else "is no file" if path.exists() else "does not exist"
         raise BadInput(f"{path}: {state}. Valid: a DICOM file, a folder, or a DICOMDIR.")
-    elif path.name.upper() == DICOMDIR:
-        yield from listed(path)
-    else:
-        yield path
+    return listed(path) if path.name.upper() == DICOMDIR else (path,)
 
 
 def refuse_link(path: Path) -> None:

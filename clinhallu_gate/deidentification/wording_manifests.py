@@ -36,7 +36,9 @@ def _searched(result: ScanResult) -> str:
     rest = f", and not {missed:,} that are too short or too common" if missed else ""
     return (
         f"Searched in it: {result.values:,} names, ids, accession numbers and dates of birth of headers and rows"
-        f"{rest}; and UIDs. A name that is written otherwise, or of somebody else, is not found."
+        f"{rest}; numbers, institutions, addresses (whole, and their parts between commas) and UIDs of headers, of 6 "
+        "characters and more and no bare word; and the days of studies, series, acquisitions and contents, in digits: "
+        "a month in words is not read. A name that is written otherwise, or of somebody else, is not found."
     )
 
 

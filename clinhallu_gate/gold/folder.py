@@ -27,6 +27,7 @@ def is_of_drafts(folder: Path) -> bool:
 
     What was killed early has left no draft yet; a run that is called so has its private folder beside it.
     """
+    folder = _with_a_name(folder)
     if os.path.lexists(folder / DRAFT_FILE):
         return True
     return folder.suffix == _ENDING and os.path.lexists(folder) and not os.path.lexists(private_folder(folder))
@@ -39,6 +40,7 @@ def purge_of_drafts(folder: Path) -> Purge:
         BadInput: It is a link, another user's, or others may enter it; or it holds what ``draft-gold`` did not write,
             such as a sheet that somebody saved there.
     """
+    folder = _with_a_name(folder)
     demand_removable(folder, f"{folder} is not there")
     entries = tuple(sorted(folder.iterdir()))
     others = [entry.name for entry in entries if not _is_written(entry.name)]
@@ -49,6 +51,11 @@ def purge_of_drafts(folder: Path) -> Purge:
     return purge_of(folder, entries, whole=True, means=_means(folder))
 
 
+def _with_a_name(folder: Path) -> Path:
+    """Return a folder by a name that files can lie beside: of ``.`` and ``..`` its own. No other link is followed."""
+    return folder.resolve() if folder.name in ("", "..") else folder
+
+
 def _is_written(name: str) -> bool:
     part = name.startswith(".") and name.endswith(".part") and any(name.startswith(f".{file}.") for file in _WRITTEN)
     return name in (*_WRITTEN, *_STORE, *CACHE) or part
@@ -56,7 +63,8 @@ def _is_written(name: str) -> bool:
 
 def _means(folder: Path) -> str:
     rest = (
-        "Signed gold stays in its own file. The drafts, what was written on the sheets in the folder, and the model's "
+        "Signed gold stays in its own file. Whether a row was changed since, so that its signature does not hold, is "
+        "not looked at here: a run says so. The drafts, what was written on the sheets in the folder, and the model's "
         "replies cannot be had back; studies that were fetched into it are fetched anew."
     )
     return " ".join([*_undecided(folder), rest])

@@ -51,12 +51,15 @@ def looked_at(paths: Sequence[Path], servers: Sequence[str], options: LookOption
 
     Raises:
         BadInput: A path leads nowhere, a manifest's rows cannot be used, a server is neither this machine nor allowed
-            or does not have what they name, ``out`` or a private folder cannot be written, or tesseract lacks.
+            or does not have what they name, an option would be ignored, ``out`` or a private folder cannot be
+            written, or tesseract lacks.
     """
     if options.out is not None and os.path.lexists(options.out):
         raise BadInput(f"--out: {options.out}: is there already. Valid: a new file.")
     for host in options.allow_hosts:
         allowed_host(host)
+    if not servers:
+        _demand_no_option_of_servers(options)
     with _sources(servers, options.private_cache) as sources, counting("looked at") as tell:
         fetched = (file for source in sources for file in _fetched(source, options.allow_hosts))
         files = list(dict.fromkeys([*(file for path in paths for file in files_of(path)), *fetched]))
@@ -64,6 +67,18 @@ def looked_at(paths: Sequence[Path], servers: Sequence[str], options: LookOption
         kept = options.kept or options.private_cache or DEFAULT_KEPT
         found = preflight(files, depth=options.depth, kept=kept, passed_over=others, tell=tell)
     return _told(found, options)
+
+
+def _demand_no_option_of_servers(options: LookOptions) -> None:
+    """Refuse what would be ignored, as somebody may think that a server was asked; slow looks do use a cache."""
+    ignored = "--allow-host" if options.allow_hosts else ""
+    if options.private_cache is not None and options.depth is Depth.HEADERS:
+        ignored = "--private-cache"
+    if ignored:
+        raise BadInput(
+            f"{ignored}: is for studies of a DICOMweb server, and none is named. Name it as "
+            "'dicomweb+http://HOST:PORT/PATH#MANIFEST'."
+        )
 
 
 @dataclass(frozen=True, slots=True)

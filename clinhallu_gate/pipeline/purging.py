@@ -55,6 +55,8 @@ class Purge:
     def line(self) -> str:
         """Return what would be removed."""
         names = ", ".join(f"{entry.name}/" if entry.is_dir() else entry.name for entry in self.entries)
+        if not names:
+            return f"{self.folder}: an empty folder"
         return f"{self.folder}: {self.files} files, {self.size / _MEGABYTE:.1f} MB: {names}"
 
     def remove(self) -> None:

@@ -16,6 +16,7 @@ from pydicom import dcmread
 from clinhallu_gate._scripted.phantom_dicom import PhantomStudy, file_rows, phantom_studies, uid_rows, write_files
 from clinhallu_gate.cli import main
 from clinhallu_gate.datasets.load import DataOptions, Dataset, load_data
+from clinhallu_gate.errors import BadInput
 from clinhallu_gate.pseudonym import SITE_KEY
 from clinhallu_gate.records import INSTANCE
 
@@ -308,6 +309,73 @@ def test_a_manifest_that_cannot_be_used_copies_nothing(
     assert not (source.parent / "out").exists()
 
 
+@pytest.mark.parametrize("what", ["elsewhere", "missing", "png"])
+def test_a_manifest_of_other_files_copies_nothing(
+    source: Path, studies: tuple[PhantomStudy, ...], what: str, capsys: Capture
+) -> None:
+    """Its images lie outside of the source, or nowhere, or are no DICOM: that is said before anything is copied."""
+    single = next(study for study in studies if len(study.files) == 1)
+    folder = source.parent / "other"
+    write_files(folder, [single])
+    Image.new("L", (8, 8)).save(source / "a.png")
+    images = {"missing": "none.dcm", "png": "a.png", "elsewhere": single.paths[0]}
+    rows = asked(named([single])[0], ("Is it?",), images=[images[what]])
+    manifest = write((folder if what == "elsewhere" else source) / "ward.jsonl", rows)
+    assert copied(source, manifest, status=4) == []
+    assert capsys.readouterr().err == (
+        f"clinhallu-gate: --manifest: {manifest}: none of its rows names a DICOM file or folder that lies in {source}. "
+        "Nothing was copied.\n"
+    )
+    assert not (source.parent / "out").exists()
+    if what == "elsewhere":  # a file and a part of a folder that a row names are sources, too
+        assert len(copied(folder / single.paths[0], manifest)) == 1
+
+
+def test_a_source_that_is_not_there_is_said_to_be(
+    source: Path, studies: tuple[PhantomStudy, ...], capsys: Capture
+) -> None:
+    """And not that the manifest has nothing to do with it."""
+    manifest = write(source / "ward.jsonl", named(studies))
+    missing = source.parent / "missing"
+    assert main(["deidentify", str(missing), str(source.parent / "out"), "--manifest", str(manifest)]) == 4
+    assert capsys.readouterr().err.startswith(f"clinhallu-gate: {missing}: does not exist.")
+
+
+def test_what_only_a_run_tells_of_images_is_taken_over(source: Path, studies: tuple[PhantomStudy, ...]) -> None:
+    """A window of CT for an ultrasound image: a run refuses the copies' manifest as that of the originals."""
+    sound = next(study for study in studies if study.files[0].Modality == "US")
+    manifest = write(source / "ward.jsonl", asked(named([sound])[0], ("Is it?",), window="brain"))
+    (row,) = copied(source, manifest)
+    assert row["window"] == "brain"
+    for each in (manifest, source.parent / "out" / "manifest.jsonl"):
+        with pytest.raises(BadInput, match="1 of 1 rows cannot be used"):
+            loaded(each)
+
+
+def test_the_manifest_is_not_listed_as_a_file_that_was_not_copied(
+    source: Path, studies: tuple[PhantomStudy, ...], capsys: Capture
+) -> None:
+    """Another one is written for it; whatever else lies there is listed."""
+    (source / "notes.txt").touch()
+    copied(source, write(source / "ward.jsonl", named(studies)))
+    said = capsys.readouterr().out
+    assert f"1 file not copied, as they are no images that can be:\n  {source}/notes.txt: is not a DICOM file\n" in said
+    assert f"{source}/ward.jsonl: is" not in said
+
+
+def test_a_server_is_no_source(tmp_path: Path, source: Path, capsys: Capture) -> None:
+    """It is told how to get at its studies, and the address, which may hold a password, is not repeated."""
+    server = "dicomweb+http://me:s3cret@127.0.0.1:8042/rs#a.csv"
+    for words in ([server, "out"], [str(source), str(tmp_path / "out"), "--manifest", server]):
+        with pytest.raises(SystemExit) as ended:
+            main(["deidentify", *words])
+        assert ended.value.code == 4
+        said = capsys.readouterr().err
+        assert "a DICOMweb server is not copied from. Fetch the studies with preflight --private-cache DIR" in said
+        assert "s3cret" not in said
+    assert not (tmp_path / "out").exists()
+
+
 def test_signed_gold_stays_where_it_is(source: Path, studies: tuple[PhantomStudy, ...], capsys: Capture) -> None:
     """It names a reviewer and holds for the originals; that it was not taken over is said."""
     manifest = write(source / "ward.jsonl", named(studies))
@@ -340,6 +408,62 @@ def test_staff_and_places_of_headers_are_searched_too(
         f"  {manifest}:1: question: holds a name that a header holds\n"
         f"  {manifest}:2: question: holds a number, an address, a place or a UID of a header\n"
     )
+
+
+def asked(row: Mapping[str, Any], texts: Sequence[str], **more: object) -> list[dict[str, Any]]:
+    """Return rows that differ in their questions."""
+    plain = {name: value for name, value in row.items() if name != "source_id"}
+    return [{**plain, **more, "id": f"row-{place}", "question": text} for place, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize(
+    "day",
+    ["2024-03-05", "5.3.2024", "03/05/2024", "20240305", "2024-03-06", "2024-03-07", "2024-03-08", "2024-03-09"],
+)
+def test_the_day_of_a_study_is_in_no_text(
+    source: Path, studies: tuple[PhantomStudy, ...], day: str, capsys: Capture
+) -> None:
+    """Of study, series, acquisition or content in any header, or of the row, as dates of birth are written."""
+    single = next(study for study in studies if len(study.files) == 1)
+    elements = dcmread(source / single.paths[0])
+    elements.StudyDate, elements.SeriesDate = "20240305", "20240306"
+    elements.AcquisitionDateTime, elements.ContentDate = "20240307101112.5", "20240308"
+    elements.save_as(source / single.paths[0])
+    rows = asked(named([single])[0], (f"As on {day}?", "As in March of 2024-04?"), study_date="2024-03-09")
+    manifest = write(source / "ward.jsonl", rows)
+    (left,) = copied(source, manifest, status=1)
+    said = capsys.readouterr().out
+    assert left["question"] == "As in March of 2024-04?"
+    assert said.endswith(f"1 row of {manifest} left out.\n  {manifest}:1: question: holds the day of a study\n")
+    assert "the days of studies, series, acquisitions and contents, in digits: a month in words is not read." in said
+    assert day not in said
+
+
+def test_parts_of_an_address_are_searched(source: Path, studies: tuple[PhantomStudy, ...], capsys: Capture) -> None:
+    """Those between commas, unless they are a bare word or short."""
+    single = next(study for study in studies if len(study.files) == 1)
+    elements = dcmread(source / single.paths[0])
+    elements.PatientAddress, elements.InstitutionAddress = "Elm Street 14, 8000 Aarhus", "Oak Road 3\r\nJutland, A 1"
+    elements.save_as(source / single.paths[0])
+    texts = ("Found at elm street 14?", "Sent to 8000 Aarhus?", "Seen at Oak Road 3?", "Is it of Aarhus, Jutland, A 1?")
+    manifest = write(source / "ward.jsonl", asked(named([single])[0], texts))
+    (left,) = copied(source, manifest, status=1)
+    assert left["question"] == texts[3]
+    listed = capsys.readouterr().out.partition("left out.\n")[2].splitlines()
+    why = "question: holds a number, an address, a place or a UID of a header"
+    assert listed == [f"  {manifest}:{row}: {why}" for row in (1, 2, 3)]
+
+
+def test_what_is_wrong_with_a_row_is_said_once(
+    source: Path, studies: tuple[PhantomStudy, ...], capsys: Capture
+) -> None:
+    """However many values of a kind a field holds."""
+    first, last = studies[0].patient.id, studies[-1].patient.id
+    manifest = write(source / "ward.jsonl", asked(named(studies)[0], (f"Of {first} or {last}?", "Is it?")))
+    copied(source, manifest, status=1)
+    kind = "holds an id of a patient, a header or a row"
+    said = capsys.readouterr().out
+    assert said.endswith(f"1 row of {manifest} left out.\n  {manifest}:1: question: {kind}\n")
 
 
 def test_studies_of_nobody_stay_apart(source: Path, studies: tuple[PhantomStudy, ...]) -> None:

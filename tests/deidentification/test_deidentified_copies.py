@@ -20,7 +20,7 @@ from clinhallu_gate.datasets.dicom.reading import read
 from clinhallu_gate.datasets.dicom.refusal import NotDrawable
 from clinhallu_gate.deidentification.compressed import CLEANERS
 from clinhallu_gate.deidentification.copies import copy_of
-from clinhallu_gate.deidentification.deidentify import NO_DICOM, Deidentified, deidentify
+from clinhallu_gate.deidentification.deidentify import INCOMPLETE, NO_DICOM, Deidentified, deidentify
 from clinhallu_gate.deidentification.findings import Flag
 from clinhallu_gate.deidentification.known import Index
 from clinhallu_gate.deidentification.sources import Refused
@@ -424,6 +424,41 @@ def test_copies_of_a_call_that_could_not_end_are_said_to_be_unchecked(
     with pytest.raises(BadInput, match=r"No space left on device\. The 1 copy in it was not checked: delete it\."):
         deidentify(tmp_path / "in", tmp_path / "out", key=KEY)
     assert len(_copied(tmp_path / "out")) == 1
+    _is_said_to_be_incomplete(tmp_path / "in", tmp_path / "out")
+
+
+def test_what_a_killed_call_left_says_that_it_was_not_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first copy on until all were held against each other; the next call names it."""
+    shutil.copytree(SHIPPED / "test_files/dicomdirtests/98892001/CT5N", tmp_path / "in")
+
+    def killed(number: int) -> None:
+        if number > 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deidentify(tmp_path / "in", tmp_path / "out", key=KEY, tell=killed)
+    assert len(_copied(tmp_path / "out")) == 2
+    _is_said_to_be_incomplete(tmp_path / "in", tmp_path / "out")
+    monkeypatch.setattr("clinhallu_gate.deidentification.deidentify.preflight", lambda *_, **__: killed(2))
+    with pytest.raises(KeyboardInterrupt):
+        deidentify(tmp_path / "in", tmp_path / "again", key=KEY)
+    _is_said_to_be_incomplete(tmp_path / "in", tmp_path / "again")
+
+
+def _is_said_to_be_incomplete(source: Path, folder: Path) -> None:
+    assert "Delete this folder" in (folder / INCOMPLETE).read_text()
+    with pytest.raises(BadInput, match=r"which were not all checked .* \(INCOMPLETE\)\. Delete it, and start anew\.$"):
+        deidentify(source, folder, key=KEY)
+
+
+def test_a_source_that_is_refused_leaves_no_folder(tmp_path: Path) -> None:
+    """A link, or a DICOMDIR that cannot be read."""
+    (tmp_path / "link").symlink_to(SHIPPED, target_is_directory=True)
+    (tmp_path / "DICOMDIR").write_bytes(b"\0" * 128 + b"DICM")
+    for name in ("link", "DICOMDIR"):
+        with pytest.raises(BadInput, match=name):
+            deidentify(tmp_path / name, tmp_path / "sub" / "out", key=KEY)
+        assert not (tmp_path / "sub").exists()
 
 
 def _deep(levels: int) -> bytes:

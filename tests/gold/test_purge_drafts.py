@@ -50,6 +50,41 @@ def test_drafts_go_once_they_are_signed(drafted: Path, capsys: Capture) -> None:
     assert sorted(laid.source for laid in dataset.gold_of.values()) == ["absent", "signed", "signed"]
 
 
+def test_a_folder_in_which_one_stands(drafted: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes by its own name, however it is called."""
+    folder = drafted.with_name("ward.gold")
+    sign(drafted, row1="approved", row2="rejected", row3="approved")
+    monkeypatch.chdir(folder)
+    for name in (".", "../ward.gold", str(folder / "..")):
+        assert main(["purge", name]) == (4 if name.endswith("..") else 0)
+    said = capsys.readouterr()
+    assert said.out.startswith(f"would be removed: {folder}: ")
+    assert said.out.count("\n  3 drafts, each signed or rejected. ") == 2
+    assert said.err == f"clinhallu-gate: {folder}/..: has no private folder ({folder.parent}.private).\n"
+    assert main(["purge", ".", "--yes"]) == 0
+    assert not folder.exists()
+
+
+def test_rows_are_not_looked_at(drafted: Path, capsys: Capture) -> None:
+    """A row that was changed after it was signed counts as signed here, and no more than that is claimed."""
+    sign(drafted, row1="approved", row2="rejected", row3="approved")
+    drafted.write_text(drafted.read_text().replace("Is there an opacity", "Is there no opacity"))
+    assert main(["purge", str(drafted.with_name("ward.gold"))]) == 0
+    assert (
+        "Whether a row was changed since, so that its signature does not hold, is not looked at here: a run says "
+        "so." in capsys.readouterr().out
+    )
+
+
+def test_an_empty_folder_is_said_to_be_empty(tmp_path: Path, capsys: Capture) -> None:
+    """Of a draft that was killed at once."""
+    folder = tmp_path / "ward.gold"
+    folder.mkdir(mode=0o700)
+    assert main(["purge", str(folder), "--yes"]) == 0
+    assert capsys.readouterr().out.startswith(f"removed: {folder}: an empty folder\n")
+    assert not folder.exists()
+
+
 def test_what_is_still_open_is_counted(drafted: Path, capsys: Capture) -> None:
     """Also of a row that was changed after it was signed, and none of them before anything is signed."""
     folder = drafted.with_name("ward.gold")

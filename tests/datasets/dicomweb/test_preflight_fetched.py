@@ -163,6 +163,29 @@ def test_a_pattern_is_no_host(tmp_path: Path, capsys: Capture) -> None:
     assert "'*' is no host" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("--private-cache", "cache"), "--private-cache"),
+        (("--allow-host", "pacs.example"), "--allow-host"),
+        (("--private-cache", "cache", "--full", "--allow-host", "pacs.example"), "--allow-host"),
+    ],
+)
+def test_options_of_a_server_need_one(
+    words: tuple[str, ...], option: str, here: Path, studies: tuple[PhantomStudy, ...], capsys: Capture
+) -> None:
+    """Else somebody thinks that one was asked; ``--full`` keeps what it finds in the cache, so that it may be named."""
+    files = beside(studies[:1], here / "files")
+    assert main(["preflight", str(files), *words]) == 4
+    assert capsys.readouterr().err == (
+        f"clinhallu-gate: {option}: is for studies of a DICOMweb server, and none is named. Name it as "
+        "'dicomweb+http://HOST:PORT/PATH#MANIFEST'.\n"
+    )
+    assert not (here / "cache").exists()
+    found(capsys, str(files), "--full", "--private-cache", "cache")
+    assert (here / "cache" / FILE).exists()
+
+
 def test_a_cache_that_others_may_enter_is_refused(archive: TwistedArchive, tmp_path: Path, capsys: Capture) -> None:
     """Before anything is asked."""
     cache = tmp_path / "cache"
