@@ -1,10 +1,11 @@
 """From verdicts to the arrays that a gate is decided on."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -12,12 +13,15 @@ from clinhallu_gate.config.thresholds import GateSpec
 from clinhallu_gate.errors import EvaluationFailed
 from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.gate.labelled import Labels, Reviews
+from clinhallu_gate.gate.result import GateResult
 from clinhallu_gate.records import Failed, Judged, NotAsked, Reading, Unjudged, Verdict
 from clinhallu_gate.stats.sample import BoolArray, FloatArray, IntArray, Sample
 from clinhallu_gate.vocabulary import ANSWER, METRIC_STAGE, Arm, Metric, NotAskedReason, Unit, UnjudgedReason
 
 VerdictOf: TypeAlias = Callable[[str, Reading], Verdict]
 """Gives the verdict of an instance (by uid) and a reading."""
+NO_BASELINE: Final = "no baseline run was given to compare with"
+"""Why a gate against the release in use is not applicable without one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +138,7 @@ class _Bad:
     """Where there is no gold to judge by."""
 
 
-def members_of(spec: GateSpec, frame: Frame) -> IntArray:
+def members_of(spec: GateSpec | GateResult, frame: Frame) -> IntArray:
     """Return the positions of the instances that a gate speaks of, in order of the data."""
     members = frame.members(spec.scope)
     return members if spec.tag is None else members[[spec.tag in frame.tags[place] for place in members]]
@@ -175,7 +179,7 @@ def gate_arrays(
     Raises ``EvaluationFailed`` if a verdict of the scope was not sought: a gate is never computed from a part.
     """
     if spec.max_drop is not None and baseline_of is None:
-        return NotApplicable("no baseline run was given to compare with")
+        return NotApplicable(NO_BASELINE)
     if members is None:
         members = members_of(spec, frame)
     uids = [frame.uids[i] for i in members]
@@ -207,12 +211,13 @@ def gate_arrays(
 
 def too_little_gold(spec: GateSpec, without: int, n: int) -> NotApplicable | None:
     """Return that more of ``n`` instances lack gold than the thresholds file allows; None if they do not."""
-    if without <= Fraction(str(spec.max_without_gold)) * n:
+    allowed = math.floor(Fraction(str(spec.max_without_gold)) * n)
+    if without <= allowed:
         return None
     among = f"{without} of {n} instances have no gold trace for it"
     if not spec.max_without_gold:
         return NotApplicable(among)
-    return NotApplicable(f"{among}, {100 * without / n:.3g} % of all; a share of {spec.max_without_gold:g} is allowed")
+    return NotApplicable(f"{among}; at most {allowed} of {n} may lack it (max_without_gold: {spec.max_without_gold:g})")
 
 
 def _labels(

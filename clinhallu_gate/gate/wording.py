@@ -44,7 +44,7 @@ def explain(
     if measured.method is Method.BETTING:
         parts.append(_on_the_way(spec, arrays, decision, measured, of))
     else:
-        estimate = "nothing could be measured" if measured.estimate is None else f"{measured.estimate:.3f} measured"
+        estimate = _estimate(arrays, measured, by_labels=adjusted is not None and adjusted.margins is None)
         what = plural_of(arrays.n, "instance") if adjusted is None or adjusted.margins else f"{adjusted.labels} labels"
         parts.append(f"{estimate}{_how_sure(spec, arrays, decision, measured, what)}")
     if arrays.unjudged:
@@ -66,8 +66,7 @@ def explain_events(
     spec: GateSpec, arrays: GateArrays, decision: Decision, events: int, *, upper: float, alpha: float
 ) -> str:
     """Return the sentence of a gate that counts events."""
-    seen = f"{events} of {arrays.n} instances tagged {spec.tag}" if events else f"none of {arrays.n} tagged {spec.tag}"
-    parts = [wanted(spec), seen]
+    parts = [wanted(spec), _events_seen(spec, arrays, events)]
     if decision is Decision.PASS:
         parts.append(f"at {100 * (1 - alpha):.4g} % confidence a rate of up to {_up(upper)} remains possible")
     if arrays.unjudged:
@@ -75,6 +74,26 @@ def explain_events(
     if arrays.without_gold:
         parts.append(f"{arrays.without_gold} without gold may each be one")
     return "; ".join(parts)
+
+
+def _estimate(arrays: GateArrays, measured: Measured, *, by_labels: bool) -> str:
+    """Say what was measured, and on how many where some lack gold; labels are told of by their own number."""
+    if measured.estimate is None:
+        return "nothing could be measured"
+    among = f" on {_known(arrays)} of {arrays.n}" if arrays.without_gold and not by_labels else ""
+    return f"{measured.estimate:.3f} measured{among}"
+
+
+def _events_seen(spec: GateSpec, arrays: GateArrays, events: int) -> str:
+    """Say how many events there were among those that are known, as the table does."""
+    known = _known(arrays)
+    if events:
+        return f"{events} of {known} instances tagged {spec.tag}"
+    return f"none of {known} tagged {spec.tag}" if known else f"nothing known of {arrays.n} tagged {spec.tag}"
+
+
+def _known(arrays: GateArrays) -> int:
+    return arrays.n - arrays.unjudged - arrays.without_gold
 
 
 def _more(arrays: GateArrays, further: int) -> str:

@@ -1,7 +1,7 @@
 """What to run next, by what the run found."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from clinhallu_gate.gate.result import GateResult
@@ -13,10 +13,13 @@ from clinhallu_gate.report.model import Step
 from clinhallu_gate.report.names import METRIC_SUITE, subject
 from clinhallu_gate.report.verdict import blocking, unfinished
 from clinhallu_gate.report.visible import one_line
-from clinhallu_gate.vocabulary import Decision, Unit
+from clinhallu_gate.vocabulary import Decision, Method, Unit
 
 _COMMAND: Final = 4000
 """Characters of a command that are shown: all of any that a person types, so that it can be copied."""
+
+_NEAR: Final = 0.002
+"""Share by which a million instances tell a rate from its threshold, at best four times in five."""
 
 _SETTLED: Final = (
     "Decide on new ones alone, or settle their number now: to look, add and look again until it passes is no test."
@@ -86,29 +89,106 @@ def _undecided(document: DecisionDocument) -> Iterator[Step]:
     open_ = blocking(document, Decision.INCONCLUSIVE)
     if not open_ or blocking(document, Decision.FAIL):
         return
-    beyond = [gate for gate in open_ if _is_beyond(gate)]
-    if beyond:
-        text = f"More instances would rather show a failure: the {subject(beyond[0])} is beyond its threshold already."
-    elif any(gate.adjusted is not None and gate.adjusted.margins is None for gate in open_):
-        text = "Label more of the run's texts: sample-for-review with a larger --n extends the sheet."
-    elif any(gate.further is None for gate in open_):
-        text = "More instances are needed, but an estimate lies so near its threshold that thousands may not decide."
-        if any(gate.further is None and gate.unjudged for gate in open_):
-            text += " Missing verdicts could tip it: the same command asks for them again."
-        if any(gate.further is None and gate.without_gold for gate in open_):
-            text += " The gold that lacks could tip it."
-    elif any(gate.unit is Unit.PATIENT for gate in open_):
+    bare = [gate for gate in open_ if _needs_gold(gate)]
+    if bare:
+        yield Step(text=_gold_text(bare))
+    others = [gate for gate in open_ if gate not in bare]
+    if others:
+        yield Step(text=_what_decides(others))
+
+
+def _needs_gold(gate: GateResult) -> bool:
+    """Whether an open gate stays open, however many instances or labels there are, while so much gold is lacking."""
+    if not gate.without_gold:
+        return False
+    if _rests_on_labels(gate):
+        return _all_labelled(gate) or _gold_spans(gate)
+    return gate.further is None and not _is_near(gate)
+
+
+def _rests_on_labels(gate: GateResult) -> bool:
+    """Whether it is the labels that are too few: the difference of a paired gate stays the judge's."""
+    return gate.adjusted is not None and gate.adjusted.margins is None
+
+
+def _all_labelled(gate: GateResult) -> bool:
+    return gate.adjusted is not None and gate.adjusted.labels >= gate.n
+
+
+def _gold_spans(gate: GateResult) -> bool:
+    """Whether the threshold lies between the rates with what lacks gold as good and as bad, as far as is known."""
+    if gate.estimate is None:
+        return gate.without_gold == gate.n
+    ((_, wanted),) = gate.threshold.items()
+    lacking = gate.without_gold / gate.n
+    least = gate.estimate * (1.0 - lacking)
+    return least <= wanted <= least + lacking
+
+
+def _is_near(gate: GateResult) -> bool:
+    """Whether a rate is so near its threshold that not even whole gold would likely tell; events have no near."""
+    ((bound, wanted),) = gate.threshold.items()
+    return bound != "max_events" and gate.estimate is not None and abs(gate.estimate - wanted) <= _NEAR
+
+
+def _gold_text(gates: Sequence[GateResult]) -> str:
+    most = max(gates, key=lambda gate: gate.without_gold)
+    gold = f"the gold of {plural(most.without_gold, 'instance')}"
+    others = f" and {plural(len(gates) - 1, 'other gate')}" if len(gates) > 1 else ""
+    which = f"{subject(most)}{others}"
+    if _rests_on_labels(most) and not _gold_spans(most):
         text = (
+            f"All that can be labelled was drawn for labels already: get {gold} and label them, or evaluate more "
+            f"instances, to decide the {which}."
+        )
+    else:
+        more = "labels" if _rests_on_labels(most) else "instances"
+        text = f"Get {gold}: while it is lacking, no number of further {more} would likely decide the {which}."
+    if any(gate.unjudged for gate in gates):
+        text += " Missing verdicts count as well: the same command asks for them again."
+    return text
+
+
+def _what_decides(gates: Sequence[GateResult]) -> str:
+    """Say what would decide gates that gold alone does not keep open."""
+    beyond = [gate for gate in gates if _is_beyond(gate)]
+    if beyond:
+        return f"More instances would rather show a failure: the {subject(beyond[0])} is beyond its threshold already."
+    few = [gate for gate in gates if _rests_on_labels(gate)]
+    if few:
+        return _labels_text(few)
+    missing = [gate for gate in gates if gate.unjudged and _is_whole(gate)]
+    if missing:
+        return f"Only missing verdicts leave the {subject(missing[0])} open: the same command asks for them again."
+    if any(gate.further is None for gate in gates):
+        return _near_text(gates)
+    if any(gate.unit is Unit.PATIENT for gate in gates):
+        return (
             "Evaluate more patients (--data, or no --limit): each gate says how many likely decide it, if rates "
             f"stay. {_SETTLED}"
         )
-    else:
-        most = rounded_up(max(gate.further or 0 for gate in open_))
-        text = (
-            f"Evaluate more instances (--data, or no --limit): {most:,} more likely decide it, if rates stay. "
-            f"{_SETTLED}"
-        )
-    yield Step(text=text)
+    most = rounded_up(max(gate.further or 0 for gate in gates))
+    return f"Evaluate more instances (--data, or no --limit): {most:,} more likely decide it, if rates stay. {_SETTLED}"
+
+
+def _labels_text(gates: Sequence[GateResult]) -> str:
+    if all(_all_labelled(gate) for gate in gates):
+        return "All texts that there are were drawn for labels: fill in those that were left blank, or add instances."
+    return "Label more of the run's texts: sample-for-review with a larger --n extends the sheet."
+
+
+def _is_whole(gate: GateResult) -> bool:
+    """Whether all that there is was asked, and no further instance counts: events are counted, a list is compared."""
+    return gate.method in (Method.EVENTS, Method.COMPLETE_LIST) and gate.of is None
+
+
+def _near_text(gates: Sequence[GateResult]) -> str:
+    text = "More instances are needed, but an estimate lies so near its threshold that thousands may not decide."
+    if any(gate.further is None and gate.unjudged for gate in gates):
+        text += " Missing verdicts could tip it: the same command asks for them again."
+    if any(gate.further is None and gate.without_gold for gate in gates):
+        text += " The gold that lacks could tip it."
+    return text
 
 
 def _is_beyond(gate: GateResult) -> bool:

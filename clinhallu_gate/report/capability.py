@@ -78,7 +78,7 @@ def _can_be(shown: Shown) -> str:
     match shown.says:
         case "no_gold":
             among = f"{shown.without_gold:,} of {plural(shown.instances, 'instance')} have no gold text for it"
-            return f"not at all: {among}"
+            return f"not at all: {among}, {_too_little_gold(shown)}"
         case "list":
             return "only of this very list: the gate compares, and says nothing of other patients"
         case "events":
@@ -88,6 +88,11 @@ def _can_be(shown: Shown) -> str:
             return _too_few(shown)
         case "truth":
             return _if_the_truth(shown)
+
+
+def _too_little_gold(shown: Shown) -> str:
+    """Say why so many are too many: of events each may be one, whatever the policy lets lack."""
+    return "and each may be an event" if shown.bound == "max_events" else "more than max_without_gold allows"
 
 
 def _if_the_truth(shown: Shown) -> str:

@@ -35,6 +35,10 @@ class Figure(Record):
     interval: tuple[float, float] | None
     text: str
     """The estimate, or the limits without one, as people read it."""
+    n: int | None = None
+    """Instances of a gate's figure, those without gold among them; None of a figure that no gate holds."""
+    without_gold: int = 0
+    """Instances without the gold that it takes to judge them: in the limits at worst, and in no estimate."""
 
 
 class ComparedGate(Record):
@@ -47,6 +51,8 @@ class ComparedGate(Record):
     allowed: str
     n: int
     of: int | None
+    without_gold: int = 0
+    """Of the ``n`` instances."""
 
 
 class ComparedRun(Record):
@@ -130,12 +136,16 @@ def _gate(gate: GateResult) -> ComparedGate:
         allowed=threshold(gate),
         n=gate.n,
         of=gate.of,
+        without_gold=gate.without_gold,
     )
 
 
 def _figure(gate: GateResult) -> Figure | None:
     text = measured(gate) or interval(gate)
-    return None if text is None else Figure(estimate=gate.estimate, interval=gate.interval, text=text)
+    if text is None:
+        return None
+    counts = {"n": gate.n, "without_gold": gate.without_gold}
+    return Figure(estimate=gate.estimate, interval=gate.interval, text=text, **counts)
 
 
 def _headline(document: DecisionDocument, metric: Metric, arm: Arm) -> Figure | None:
@@ -267,9 +277,16 @@ def _rows(comparison: Comparison) -> Iterator[list[str]]:
 def _headline_text(figure: Figure | None) -> str:
     if figure is None:
         return _NONE
-    if figure.estimate is None:
-        return f"within {figure.text}"
-    return figure.text
+    return f"{_figure_text(figure)}{_lacking(figure)}"
+
+
+def _figure_text(figure: Figure) -> str:
+    return f"within {figure.text}" if figure.estimate is None else figure.text
+
+
+def _lacking(counted: Figure | ComparedGate) -> str:
+    """Return how many lack gold, if any do."""
+    return f" ({counted.without_gold:,} of {counted.n:,} without gold)" if counted.without_gold else ""
 
 
 def _gate_row(gate_id: str, gates: Sequence[ComparedGate | None]) -> list[str]:
@@ -284,9 +301,9 @@ def _gate_text(gate: ComparedGate | None, *, tell_allowed: bool) -> str:
     if gate is None:
         return _NONE
     word = gate.decision if gate.severity is Severity.BLOCKING else f"({gate.decision})"
-    figure = f" {_headline_text(gate.figure)}" if gate.figure else ""
+    figure = f" {_figure_text(gate.figure)}" if gate.figure else ""
     seen = "" if gate.of is None else f" after {gate.n:,} of {gate.of:,}"
-    return f"{word}{figure}{seen}{f', {gate.allowed}' if tell_allowed else ''}"
+    return f"{word}{figure}{seen}{_lacking(gate)}{f', {gate.allowed}' if tell_allowed else ''}"
 
 
 def _said(comparison: Comparison) -> Iterator[str]:

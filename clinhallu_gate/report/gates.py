@@ -1,5 +1,8 @@
 """Gates for people: the table's rows, and the failure budget."""
 
+from collections.abc import Sequence
+from typing import Final
+
 from clinhallu_gate.gate.release import stage_gates
 from clinhallu_gate.gate.result import GateResult
 from clinhallu_gate.report.context import RunContext
@@ -19,6 +22,8 @@ from clinhallu_gate.report.names import METHOD_TITLE, STAGE_TITLE, nickname, sub
 from clinhallu_gate.report.visible import one_line
 from clinhallu_gate.vocabulary import METRIC_STAGE, Decision, Severity, Stage, Target, Unit
 
+_NAMED: Final = 3
+"""Gates without labels that are named before the others are counted."""
 _TONE: dict[Decision | None, Tone] = {
     Decision.PASS: "good",
     Decision.FAIL: "bad",
@@ -77,9 +82,16 @@ def errors_told(document: DecisionDocument, context: RunContext) -> str | None:
 
 
 def judge_defined(document: DecisionDocument, context: RunContext) -> str | None:
-    """Return that rates rest on a judge's word alone, if they do."""
-    if not any(gate.judge_defined for gate in document.gates):
+    """Return that rates rest on a judge's word alone, if they do; which ones, where labels stand behind others."""
+    alone = [gate for gate in document.gates if gate.judge_defined]
+    if not alone:
         return None
+    if any(gate.adjusted is not None for gate in document.gates):
+        named = ", ".join(one_line(gate.id) for gate in alone[:_NAMED])
+        more = f" and {len(alone) - _NAMED} more" if len(alone) > _NAMED else ""
+        return (
+            f"Judge-defined, as what {one_line(context.judge)} says with no labels by people behind it: {named}{more}."
+        )
     return (
         f"Rates are judge-defined: they are what {one_line(context.judge)} says, and no labels by people stand behind "
         "them. clinhallu-gate sample-for-review draws what to label, and --labels adjusts the rates by it."
@@ -119,10 +131,20 @@ def budget_view(document: DecisionDocument) -> BudgetView | None:
 def _budget_sentence(document: DecisionDocument) -> str:
     shares = document.failure_budget
     if not shares:
-        known = [gate.estimate for gate in stage_gates(document.gates).values() if gate.estimate is not None]
-        return "No stage hallucinated." if len(known) == len(Stage) else "Shares need the rates of all three stages."
+        known = [gate for gate in stage_gates(document.gates).values() if gate.estimate is not None]
+        return _none_seen(known) if len(known) == len(Stage) else "Shares need the rates of all three stages."
     worst = max(shares, key=lambda stage: shares[stage])
     return f"The {nickname(worst)} ({STAGE_TITLE[worst].lower()}) eats {share(shares[worst])} of the failure budget."
+
+
+def _none_seen(gates: Sequence[GateResult]) -> str:
+    """Say that no stage hallucinated, or that none is known to have where some could not be judged."""
+    least = max(gates, key=lambda gate: gate.without_gold + gate.unjudged)
+    unknown = least.without_gold + least.unjudged
+    if not unknown:
+        return "No stage hallucinated."
+    lack = " or ".join(what for what, n in (("gold", least.without_gold), ("verdict", least.unjudged)) if n)
+    return f"No stage is known to have hallucinated: of {least.n:,} instances {unknown:,} have no {lack}."
 
 
 def _stage_share(stage: Stage, gate: GateResult | None, part: float | None) -> StageShare:

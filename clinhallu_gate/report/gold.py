@@ -3,9 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
+from clinhallu_gate.config.thresholds import MEAN
+from clinhallu_gate.gate.frame import Frame
+from clinhallu_gate.gate.metrics import NO_BASELINE, members_of
 from clinhallu_gate.gate.result import GateResult
 from clinhallu_gate.records import Instance, Reading, Record
 from clinhallu_gate.report.names import ARM_TITLE, STAGE_TITLE
+from clinhallu_gate.report.visible import one_line
 from clinhallu_gate.vocabulary import ANSWER, METRIC_STAGE, Arm, Decision, Stage
 
 Arms: TypeAlias = Mapping[Arm, Mapping[Stage, str]]
@@ -57,19 +61,38 @@ def without_gold(instances: Sequence[Instance], gates: Sequence[GateResult], arm
         gates: As they were decided.
         arms: What each arm of the protocol is given, and whose.
     """
+    frame = Frame.of(instances)
     told = {
-        "not gated": (gate for gate in gates if gate.decision is Decision.NOT_APPLICABLE),
-        "counted at worst": (gate for gate in gates if gate.without_gold),
+        "not gated": [gate for gate in gates if _is_not_gated(gate)],
+        "counted at worst": [gate for gate in gates if gate.without_gold],
     }
-    return tuple(
-        f"{begin}, {line}"
-        for begin, those in told.items()
-        for reading in dict.fromkeys(Reading(gate.arm, METRIC_STAGE.get(gate.metric, ANSWER)) for gate in those)
-        for line in _lacking(instances, reading, arms[reading.arm])
-    )
+    return tuple(f"{begin}, {line}" for begin, those in told.items() for line in _lines(those, instances, frame, arms))
 
 
-def _lacking(instances: Sequence[Instance], reading: Reading, given: Mapping[Stage, str]) -> Iterator[str]:
+def _is_not_gated(gate: GateResult) -> bool:
+    return gate.decision is Decision.NOT_APPLICABLE and gate.reason != NO_BASELINE
+
+
+def _lines(gates: Sequence[GateResult], instances: Sequence[Instance], frame: Frame, arms: Arms) -> Iterator[str]:
+    """Yield a line for each figure and scope; that of everything stands for its parts."""
+    scopes: dict[Reading, dict[tuple[str, str | None], GateResult]] = {}
+    for gate in gates:
+        reading = Reading(gate.arm, METRIC_STAGE.get(gate.metric, ANSWER))
+        scopes.setdefault(reading, {}).setdefault((gate.scope, gate.tag), gate)
+    for reading, found in scopes.items():
+        whole = found.get((MEAN, None))
+        for gate in [whole] if whole else found.values():
+            members = [instances[place] for place in members_of(gate, frame)]
+            yield from _lacking(members, reading, arms[reading.arm], _where(gate))
+
+
+def _where(gate: GateResult) -> str:
+    """Return what a figure is of, where it is not of everything: ``[ct]``."""
+    parts = ([] if gate.scope == MEAN else [gate.scope]) + ([] if gate.tag is None else [gate.tag])
+    return f"[{', '.join(one_line(part) for part in parts)}]" if parts else ""
+
+
+def _lacking(instances: Sequence[Instance], reading: Reading, given: Mapping[Stage, str], where: str) -> Iterator[str]:
     needs = [stage for stage in Stage if stage == reading.part or given.get(stage) == "gold"]
     lacking = [stage for stage in needs if any(each.gold.text(stage) is None for each in instances)]
     without = sum(any(each.gold.text(stage) is None for stage in needs) for each in instances)
@@ -77,4 +100,4 @@ def _lacking(instances: Sequence[Instance], reading: Reading, given: Mapping[Sta
         part = reading.part
         what = _SYMBOL[Stage(part)] if part != ANSWER else f"answers {ARM_TITLE[reading.arm]}"
         stages = " or ".join(STAGE_TITLE[stage].lower() for stage in lacking)
-        yield f"{what}: {without:,} of {len(instances):,} instances have no gold for {stages}"
+        yield f"{what}{where}: {without:,} of {len(instances):,} instances have no gold for {stages}"

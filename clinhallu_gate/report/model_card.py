@@ -105,6 +105,7 @@ def _metric(gate: GateResult, document: DecisionDocument) -> dict[str, Any]:
         "judge": document.judge,
         "protocol": document.protocol.name,
         "instances": gate.n,
+        "without_gold": gate.without_gold or None,
         "lower_limit": _rounded(low),
         "upper_limit": _rounded(high),
         "limit_errors": list(gate.interval_levels) if gate.interval_levels else None,
@@ -126,6 +127,10 @@ def _metric_name(gate: GateResult, judge: str) -> str:
         words = f"{words}, judge-defined: what {judge} says, without labels by people"
     if gate.adjusted is not None:
         words = f"{words}, adjusted by {gate.adjusted.labels} labels by people"
+    if gate.without_gold:
+        words = (
+            f"{words}, in which {gate.without_gold:,} of {gate.n:,} instances lack gold and stand in the limits alone"
+        )
     return words[:1].upper() + words[1:]
 
 

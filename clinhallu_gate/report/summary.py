@@ -77,6 +77,9 @@ def _gates(view: ReportView) -> Iterator[str]:
     if len(view.gates) > _MOST_GATES:
         yield f"{len(view.gates) - _MOST_GATES} more gates are in the report."
         yield ""
+    if any(gate.without_gold and gate.estimate for gate in view.gates):
+        yield "Estimates are of the instances that are known; intervals count those without gold at worst either way."
+        yield ""
     if view.judge_defined:
         yield escaped(view.judge_defined)
         yield ""

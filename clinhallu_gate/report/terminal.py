@@ -149,8 +149,9 @@ def _unjudged(gates: Iterable[GateView]) -> list[str]:
 
 
 def _without_gold(gates: Iterable[GateView]) -> list[str]:
-    return [
-        f"{gate.without_gold} of {gate.n} in {gate.id}, counted at worst either way"
-        for gate in gates
-        if gate.without_gold
-    ]
+    return [_counted_at_worst(gate) for gate in gates if gate.without_gold]
+
+
+def _counted_at_worst(gate: GateView) -> str:
+    others = "" if gate.estimate is None else "; the estimate is of the others"
+    return f"{gate.without_gold} of {gate.n} in {gate.id}, counted at worst either way{others}"

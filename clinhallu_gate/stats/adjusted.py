@@ -51,7 +51,8 @@ class Adjusted:
 
     adjustment: Adjustment
     estimate: float | None
-    """None where a stratum has no label, and so nothing is known of the mean."""
+    """Over what is known: rows that were left blank are in the limits alone. None where a stratum has no label that is
+    known, and so nothing is known of the mean."""
     lower: float
     upper: float
     lam: float
@@ -113,7 +114,7 @@ def adjusted_rate(
     if labels == 0 or np.unique(stratum[data.labelled]).size <= stratum.max():
         return Adjusted(Adjustment.LABELS_ONLY, None, 0.0, 1.0, 0.0, labels)
     sides = _sides(data, Design.of(data.labelled, stratum, data.cluster, finite=finite))
-    mean, lam = sides.middle.mean_of_labels(), sides.middle.weight()
+    mean, lam = _known(data, stratum, 0.0), sides.middle.weight()
     if finite and labels == data.labelled.size:
         lower, upper = 1.0 - sides.below.mean_of_labels(), sides.above.mean_of_labels()
         return Adjusted(Adjustment.LABELS_ONLY, mean, lower, upper, 0.0, labels)
@@ -127,7 +128,7 @@ def adjusted_rate(
         return Adjusted(Adjustment.LABELS_ONLY, mean, min(exact[0], corrected[0]), exact[1], 0.0, labels)
     if rate > 1.0 - LEAST_RATE:
         return Adjusted(Adjustment.LABELS_ONLY, mean, exact[0], max(exact[1], corrected[1]), 0.0, labels)
-    return Adjusted(Adjustment.PPI, rate, *corrected, lam, labels)
+    return Adjusted(Adjustment.PPI, _known(data, stratum, lam), *corrected, lam, labels)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,7 +138,7 @@ class _Sides:
     above: Correction
     below: Correction
     middle: Correction
-    """For the estimate: what is missing counts half."""
+    """For the weight of the judge, and for which rule decides: what is missing counts half."""
 
 
 def _sides(data: Labelled, design: Design) -> _Sides:
@@ -147,6 +148,20 @@ def _sides(data: Labelled, design: Design) -> _Sides:
         below=Correction(design, 1.0 - data.f_low, 1.0 - y_low),
         middle=Correction(design, (data.f_low + data.f_high) / 2.0, (y_low + y_high) / 2.0),
     )
+
+
+def _known(data: Labelled, stratum: IntArray, lam: float) -> float | None:
+    """Return the estimate from the labels that are known; None where a stratum has none.
+
+    Any f keeps it unbiased, so that one without a verdict may count half; a label that is missing would not.
+    """
+    f, known = (data.f_low + data.f_high) / 2.0, data.labelled & (data.y_low == data.y_high)
+    if np.unique(stratum[known]).size <= stratum.max():
+        return None
+    of, y = stratum[known], data.y_low[known]
+    residual = np.bincount(of, y - lam * f[known]) / np.bincount(of)
+    judged = np.bincount(stratum, f) / np.bincount(stratum)
+    return float(np.clip(np.mean(lam * judged + residual), 0.0, 1.0))
 
 
 def _too_few(design: Design) -> bool:

@@ -223,11 +223,14 @@ def test_gold_that_may_lack_is_counted_as_bad() -> None:
     assert some.truth is not None
     assert whole.truth - 0.04 <= some.truth < whole.truth
     assert can_be(some).endswith("; 3 without gold counted as bad")
-    assert can_be(more) == "not at all: 4 of 150 instances have no gold text for it"
+    assert can_be(more) == (
+        "not at all: 4 of 150 instances have no gold text for it, more than max_without_gold allows"
+    )
     never = spec(max_events=0, tag="never", max_without_gold=0.02)
     tagged = [replace(each, tags=("never",)) for each in lacking([1] * 150, 3)]
     (shown,) = capability([never], tagged, alpha=0.05, baseline=False).gates
     assert (shown.says, shown.without_gold) == ("no_gold", 3)
+    assert can_be(shown) == "not at all: 3 of 150 instances have no gold text for it, and each may be an event"
 
 
 def test_no_number_of_patients_makes_up_for_gold_that_lacks() -> None:

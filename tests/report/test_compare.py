@@ -160,3 +160,22 @@ def test_what_is_no_comparison(made: Make) -> None:
     Path("empty").mkdir()
     with pytest.raises(BadInput, match=r"^empty: is not the folder of a finished run \(it has no decision.json\)"):
         compare([Path("a"), Path("empty")])
+
+
+def test_gold_that_is_lacking_is_said(made: Make) -> None:
+    """Beside the rates, in every form: of how many instances, and how many lack it; else nothing is said of it."""
+    compared = compare([made("a"), made("b", gates=_gates(without_gold=2)), made("c", gates=_gates(**_UNKNOWN))])
+    text, markdown = as_text(compared), as_markdown(compared)
+    assert [cell.strip() for cell in _row(text, "camera")][:2] == ["26.7 %", "26.7 % (2 of 240 without gold)"]
+    gate = compared.runs[1].gates["visual_hallucination_rate[mean]"]
+    assert (gate.n, gate.without_gold) == (240, 2)
+    assert f"{gate.decision} 26.7 % (2 of 240 without gold)" in text
+    assert "INCONCLUSIVE (240 of 240 without gold)" in text
+    assert "26.7 % (2 of 240 without gold)" in markdown
+    found = json.loads(as_json(compared))["runs"]
+    for run, count in zip(found, (0, 2), strict=False):
+        assert (run["figures"]["camera"]["n"], run["figures"]["camera"]["without_gold"]) == (240, count)
+        assert run["gates"]["visual_hallucination_rate[mean]"]["without_gold"] == count
+
+
+_UNKNOWN = {"without_gold": 240, "estimate": None, "interval": None, "decision": "INCONCLUSIVE"}

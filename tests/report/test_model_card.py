@@ -146,3 +146,15 @@ def test_an_address_is_one_of_the_web(url: str, tmp_path: Path) -> None:
     """It becomes a link on a model's page."""
     with pytest.raises(BadInput, match=r"^--source-url: .* is no address\. Valid: one that begins with https://\.$"):
         model_card(tmp_path, source_url=url)
+
+
+def test_gold_that_is_lacking_is_said(made: Make) -> None:
+    """In the metric's name, where a reader sees it, and among its fields; else nothing is said of it."""
+    yaml = model_card(made(gates=[_gate(without_gold=2), _gate(1)]))
+    bare, whole = _read(yaml)
+    assert bare.metric_name == (
+        "Visual hallucination rate, in which 2 of 240 instances lack gold and stand in the limits alone"
+    )
+    assert (bare.metric_args["instances"], bare.metric_args["without_gold"]) == (240, 2)
+    assert "gold" not in whole.metric_name
+    assert "without_gold" not in whole.metric_args

@@ -1,5 +1,6 @@
 """Gold that nobody signed is said before any figure; what could not be gated for want of gold is said at all."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,11 @@ def test_what_is_counted_at_worst_is_said() -> None:
     assert ", 3 without gold; interval" in render_html(view).decode()
     assert f"| {gate.n} (3 without gold) |" in summary_markdown(view)
     told = [line.text for line in terminal_lines(view, width=120, run_dir="run")]
-    assert f"no gold  3 of {gate.n} in {gate.id}, counted at worst either way" in told
+    assert (
+        f"no gold  3 of {gate.n} in {gate.id}, counted at worst either way; the estimate is of the others"
+        in " ".join(told)
+    )
+    assert "Estimates are of the instances that are known; intervals count those" in summary_markdown(view)
     plain = report_view(run.decision, run.results, run.context)
     assert "without gold" not in render_html(plain).decode() + summary_markdown(plain)
 
@@ -142,3 +147,28 @@ def test_a_gate_without_a_baseline_is_no_want_of_gold() -> None:
     """Where all gold is there, it is said nothing of it."""
     gate = a_gate(Metric.ANSWER_ACCURACY, Arm.BASELINE, Decision.NOT_APPLICABLE)
     assert without_gold([an_instance()], [gate], ARMS) == ()
+
+
+def test_what_is_not_gated_is_no_more_than_a_stratum() -> None:
+    """Its own line names it and counts in it; the mean, in which it is counted at worst, has another count."""
+    whole = an_instance().gold
+    bare = replace(whole, visual_recognition=None)
+    lacking = [an_instance(id=f"ct-{place}", stratum="ct", gold=bare if place < 3 else whole) for place in range(45)]
+    instances = [*lacking, *(an_instance(id=f"mr-{place}", stratum="mr") for place in range(45))]
+    counted = a_gate(Metric.VISUAL_HALLUCINATION_RATE, Arm.BASELINE, Decision.PASS)
+    counted = counted.model_copy(update={"scope": "mean", "without_gold": 3})
+    ct = counted.model_copy(update={"scope": "ct", "decision": Decision.NOT_APPLICABLE, "without_gold": 0})
+    mr = counted.model_copy(update={"scope": "mr", "without_gold": 0})
+    assert without_gold(instances, [counted, ct, mr], ARMS) == (
+        "not gated, H^V[ct]: 3 of 45 instances have no gold for visual recognition",
+        "counted at worst, H^V: 3 of 90 instances have no gold for visual recognition",
+    )
+    drop = counted.model_copy(
+        update={"decision": Decision.NOT_APPLICABLE, "without_gold": 0, "threshold": {"max_drop": 0.1}}
+    )
+    drop = drop.model_copy(update={"reason": "no baseline run was given to compare with"})
+    assert without_gold(instances, [drop], ARMS) == ()
+    both = [gate.model_copy(update={"decision": Decision.NOT_APPLICABLE, "without_gold": 0}) for gate in (counted, ct)]
+    assert without_gold(instances, both, ARMS) == (
+        "not gated, H^V: 3 of 90 instances have no gold for visual recognition",
+    )

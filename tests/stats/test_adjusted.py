@@ -171,6 +171,34 @@ def test_a_judge_worse_than_chance_does_not_count() -> None:
 # --- what is missing --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("rate", [0.03, 0.3])
+def test_the_estimate_is_of_what_is_known(rate: float) -> None:
+    """Not the middle of what is possible: rows left blank at random leave it where it was, limits hold both ways."""
+    data = _made(rate)
+    blank = np.flatnonzero(data.labelled)[::4]
+    low, high = data.y_low.copy(), data.y_high.copy()
+    low[blank], high[blank] = 0.0, 1.0
+    found = _rate(replace(data, y_low=low, y_high=high))
+    known = data.labelled.copy()
+    known[blank] = False
+    f, y = data.f_high, data.y_high
+    wanted = found.lam * f.mean() + (y - found.lam * f)[known].mean()
+    assert found.estimate == pytest.approx(wanted)
+    assert found.lower < wanted < found.upper
+
+
+def test_nobody_found_anything_of_what_has_gold() -> None:
+    """24 rows, two without gold and 22 grounded: the rate is 0, and up to 2 of 24 more in the limits."""
+    all_, bare = np.ones(24, dtype=np.bool_), np.array([1.0, 1.0] + [0.0] * 22)
+    zeros, one = np.zeros(24), np.zeros(24, np.int64)
+    data = Labelled(zeros, bare, all_, zeros, bare, one, np.arange(24))
+    for finite, upper in ((True, 2 / 24), (False, clopper_pearson_upper(2.0, 24, ALPHA))):
+        found = adjusted_rate(data, lower_error=ALPHA, upper_error=ALPHA, finite=finite, by_layout=True)
+        assert (found.estimate, found.lower, found.upper) == (0.0, 0.0, pytest.approx(upper))
+    unknown = replace(data, y_low=zeros, y_high=np.ones(24))
+    assert _rate(unknown).estimate is None
+
+
 def test_blank_rows_count_both_ways() -> None:
     """Ten rows left blank widen the limits to both sides, by about their share at least."""
     data = _made()
