@@ -4,14 +4,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from clinhallu_gate.errors import GateError
 from clinhallu_gate.report.decision import FILE_NAME, DecisionDocument
-from clinhallu_gate.report.files import NAMED, holds_texts, told_digests
+from clinhallu_gate.report.files import NAMED, holds_texts, policy_name, told_digests
 
 DECISION: Final = FILE_NAME
 MANIFEST: Final = "manifest.json"
@@ -19,7 +18,6 @@ MANIFEST: Final = "manifest.json"
 FILES: Final = (DECISION, MANIFEST, *NAMED)
 #: Of which these lie elsewhere, in the private folder, for patients and for redacted runs; they are not packed then.
 KEPT_APART: Final = ("traces.parquet", "instances.jsonl")
-THRESHOLDS: Final = "thresholds"
 SUMS: Final = "SHA256SUMS"
 STATEMENT: Final = "statement.json"
 #: Bytes of a file that is read as a whole.
@@ -70,11 +68,6 @@ def read_json(name: str, content: bytes) -> Mapping[str, Any]:
     return found
 
 
-def thresholds_name(document: DecisionDocument) -> str:
-    """Return under which name the thresholds file is packed."""
-    return f"{THRESHOLDS}/{PurePosixPath(document.thresholds.file).name}"
-
-
 def disagreements(run: Told, digests: Mapping[str, str]) -> Iterator[str]:
     """Yield where decision, manifest, thresholds file and the run's other files are not of the same run.
 
@@ -83,7 +76,7 @@ def disagreements(run: Told, digests: Mapping[str, str]) -> Iterator[str]:
         digests: SHA-256 of every file, by the name under which it is packed.
     """
     decision, manifest = run.decision, run.manifest
-    policy = thresholds_name(decision)
+    policy = policy_name(decision.thresholds.file)
     yield from _differs(policy, "SHA-256", digests.get(policy), decision.thresholds.sha256)
     yield from _other_files(manifest.get("files"), told_digests(digests))
     yield from _differs(

@@ -24,13 +24,12 @@ from clinhallu_gate.evidence.contents import (
     is_apart,
     read_json,
     sha256,
-    thresholds_name,
     told,
 )
 from clinhallu_gate.evidence.statement import statement, statement_bytes, sums
 from clinhallu_gate.evidence.verifying import verify
 from clinhallu_gate.private import private_folder
-from clinhallu_gate.report.files import holds_texts, shows_texts
+from clinhallu_gate.report.files import holds_texts, policy_name, shows_texts
 from clinhallu_gate.report.pictures import ASSETS
 from clinhallu_gate.scan import Findings, ScanResult, Search, known_values
 from clinhallu_gate.scan.accepted import kept_accepted
@@ -89,7 +88,7 @@ def _members(run: Path, thresholds: Path | None) -> list[Member]:
     files = dict(_files(run))
     document = told((run / DECISION).read_bytes(), (run / MANIFEST).read_bytes())
     policy = _policy(run, document, thresholds)
-    files[thresholds_name(document.decision)] = policy
+    files[policy_name(document.decision.thresholds.file)] = policy
     for name in files:
         if trouble := name_trouble(name):
             raise BadInput(f"{run}: {name!r} {trouble}, so it cannot be packed.")

@@ -22,12 +22,11 @@ from clinhallu_gate.evidence.contents import (
     files_of,
     read_json,
     sha256,
-    thresholds_name,
     told,
 )
 from clinhallu_gate.evidence.statement import differences, read_sums, statement, statement_bytes
 from clinhallu_gate.report.figures import plural
-from clinhallu_gate.report.files import holds_texts
+from clinhallu_gate.report.files import holds_texts, policy_name
 from clinhallu_gate.report.pictures import ASSETS
 from clinhallu_gate.report.visible import one_line
 
@@ -162,7 +161,7 @@ def _unlike(found: Mapping[str, str], listed: Mapping[str, str], source: str) ->
 
 def _additions(run: Told, digests: Mapping[str, str]) -> Iterator[str]:
     """Yield files that are no part of the evidence of any run."""
-    known = {*files_of(run.manifest), thresholds_name(run.decision)}
+    known = {*files_of(run.manifest), policy_name(run.decision.thresholds.file)}
     for name in digests:
         if name not in known and not name.startswith(f"{ASSETS}/"):
             yield f"{name}: is no evidence of a run"

@@ -46,13 +46,12 @@ def begin_folder(prepared: Prepared) -> None:
         BadInput: The folder cannot be written, or holds a run that was completed.
     """
     folder = prepared.run_dir
-    if _holds_a_result(folder) and not _is_to_be_packed(prepared):
+    if _holds_a_result(folder):
         raise BadInput(f"--run-dir: {folder} holds a run already; name another folder, or none.")
     try:
         if prepared.patient_data:
             take_private(folder, f"--run-dir: {folder}")
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / decision.FILE_NAME).unlink(missing_ok=True)
         if prepared.confidential:
             make_private(prepared.kept_dir)
         with for_owner_alone(wanted=prepared.patient_data):
@@ -77,14 +76,6 @@ def _holds_a_result(folder: Path) -> bool:
         return decision.load(folder / decision.FILE_NAME).completed
     except BadInput:
         return (folder / decision.FILE_NAME).exists()
-
-
-def _is_to_be_packed(prepared: Prepared) -> bool:
-    """Whether a run may be repeated in its place: evidence found by chance what the site accepts by now.
-
-    What was listed by the run itself is gone once it is completed.
-    """
-    return bool(prepared.accepted) and (prepared.kept_dir / HITS_FILE).is_file()
 
 
 def write_folder(run: Run) -> ReportView:

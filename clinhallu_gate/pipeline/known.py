@@ -8,7 +8,7 @@ from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.pipeline.run import Run
 from clinhallu_gate.private import make_private
 from clinhallu_gate.report.decision import DRAFT_NAME, FILE_NAME, DecisionDocument
-from clinhallu_gate.report.files import shows_texts
+from clinhallu_gate.report.files import policy_name, shows_texts
 from clinhallu_gate.scan import UNSEARCHED, Findings, Hit, KnownValues, Search, Searched, known_values
 from clinhallu_gate.scan.kept import HITS_FILE, places_of, said_by, write_hits
 from clinhallu_gate.scan.values import identifiers_of
@@ -29,10 +29,14 @@ def known_of(run: Run, decided: DecisionDocument) -> KnownValues:
 
 
 def scan_folder(run: Run, values: KnownValues) -> Searched:
-    """Search all of the run folder that may be shared: names of files, contents, what is packed in them."""
-    folder = run.prepared.run_dir
-    search, files, findings = Search(values), dict(_shared(folder, run.prepared.detail)), Findings()
-    hits = [hit for name, path in files.items() for hit in findings.add(search.file(path, name))]
+    """Search all that may be shared of a run: names of files, contents, what is packed in them.
+
+    The thresholds file is packed with a run's evidence, so it is searched as well, wherever it lies.
+    """
+    policy = run.prepared.thresholds.file
+    files = dict(_shared(run.prepared.run_dir, run.prepared.detail)) | {policy_name(policy): Path(policy)}
+    search, findings = Search(values), Findings()
+    hits = [hit for name, path in files.items() for hit in _in_file(search, Written(path, name), findings)]
     hits += findings.add(search.content("\n".join(files).encode(), "a file's name"))
     return Searched(values.nothing_found.with_hits(hits, files=len(files)), findings)
 

@@ -35,7 +35,7 @@ from clinhallu_gate.plugin.view import RunView
 from clinhallu_gate.private import make_private, without_core
 from clinhallu_gate.records import Instance
 from clinhallu_gate.report.model import ReportView
-from clinhallu_gate.scan import UNSEARCHED, Findings, Hit, ScanResult, Searched
+from clinhallu_gate.scan import UNSEARCHED, Hit, ScanResult, Searched
 from clinhallu_gate.unquoted import place_of
 
 NO_MODEL: Final = (
@@ -267,11 +267,13 @@ class ControllerState:
         if not found.hits:
             return
         self._withheld = True
-        findings = self.run.findings if self.run is not None else Findings()
-        findings.join(searched.findings)
-        where = keep_findings(self.prepared, findings)
+        if self.run is None:  # refused, or only looked at: there is no folder of its own to list anything in
+            self._say(f"known-value scan: {found.sentence}; do not hand it on.")
+            return
+        self.run.findings.join(searched.findings)
+        where = keep_findings(self.prepared, self.run.findings)
         self._say(f"known-value scan: {found.sentence}; do not hand it on{where}. There is no decision (11).")
-        if self.run is not None and self.run.finished:
+        if self.run.finished:
             self.shown = None
             with quoting_nobody(wanted=True, kept_in=self.prepared.kept_dir):
                 self.shown = revoke(self.run, found, where)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from clinhallu_gate.report.pictures import ASSETS
@@ -12,6 +12,11 @@ from clinhallu_gate.vocabulary import Detail
 NAMED: Final = ("results.parquet", "traces.parquet", "instances.jsonl", "report.html", "summary.md")
 #: What a full report shows texts and images in.
 _FULL: Final = ("report.html", "results.parquet", ASSETS)
+
+
+def policy_name(file: str) -> str:
+    """Return what a thresholds file is called among the files of a run that it decided: evidence packs it so."""
+    return f"thresholds/{PurePosixPath(file).name}"
 
 
 def file_digests(folder: Path) -> dict[str, str]:

@@ -91,10 +91,8 @@ def rewritten(ward: Ward, name: str, **changes: object) -> Path:
 
 @pytest.fixture(scope="module")
 def ward(rig: Rig) -> Iterator[Ward]:
-    """Patients under a policy that names one of them in a comment."""
+    """Patients."""
     with opened(rig, "ward-known") as ward:
-        policy = ward.folder / "policy.yaml"
-        policy.write_text(f"# agreed upon for {RECORD}\n{policy.read_text()}")
         yield ward
 
 
@@ -154,17 +152,23 @@ def test_ids_are_kept_as_cells_that_no_spreadsheet_runs(ward: Ward) -> None:
     assert Identifier("id", formula) in read_identifiers(kept)
 
 
-def test_evidence_that_names_a_patient_is_not_packed(clean: Seen, capsys: pytest.CaptureFixture[str]) -> None:
-    """The policy does, in a comment: the file is named, and no archive is left."""
-    assert main(["evidence", str(clean.outcome.folder)]) == 4
+def test_evidence_that_names_a_patient_is_not_packed(
+    clean: Seen, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The summary does since somebody wrote into it: the file is named, and no archive is left."""
+    run = copied(clean, tmp_path / "run")
+    seen = replace(clean, outcome=replace(clean.outcome, folder=run))
+    with (run / "summary.md").open("a") as summary:
+        summary.write(f"agreed upon for {RECORD}\n")
+    assert main(["evidence", str(run)]) == 4
     said = capsys.readouterr().err
-    assert "known-value scan: thresholds/policy.yaml holds a patient's id: it is not packed." in said
-    assert f"See {hits_file(clean)}." in said
+    assert "known-value scan: summary.md holds a patient's id: it is not packed." in said
+    assert f"See {hits_file(seen)}." in said
     assert RECORD not in said
-    (hit,) = hits_of(clean)
-    assert (hit["file"], hit["value"], hit["times"]) == ("thresholds/policy.yaml", RECORD, "1")
-    assert hit["place"].startswith(f"# agreed upon for {RECORD} ")
-    assert not (clean.outcome.folder / "evidence.zip").exists()
+    (hit,) = hits_of(seen)
+    assert (hit["file"], hit["value"], hit["times"]) == ("summary.md", RECORD, "1")
+    assert f"agreed upon for {RECORD}" in hit["place"]
+    assert not (run / "evidence.zip").exists()
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
@@ -304,10 +308,8 @@ def chance(ward: Ward) -> Chance:
 
 @pytest.fixture
 def policy(ward: Ward, tmp_path: Path) -> Path:
-    """The ward's policy, which names nobody."""
-    file = tmp_path / "policy.yaml"
-    file.write_text((ward.folder / "policy.yaml").read_text().partition("\n")[2])
-    return file
+    """A copy of the ward's policy."""
+    return Path(shutil.copy(ward.folder / "policy.yaml", tmp_path))
 
 
 def shareable(seen: Seen) -> dict[str, str]:
@@ -402,30 +404,30 @@ def test_what_is_accepted_in_one_file_is_a_hit_in_another(
     assert {(row["file"], row["value"]) for row in hits_of(seen)} == {("the terminal", chance.number)}
 
 
-def test_what_evidence_alone_finds_is_accepted_by_the_run_again(
-    ward: Ward, clean: Seen, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_policy_that_names_a_patient_decides_nothing(
+    ward: Ward, policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The policy, which only evidence packs, holds a number: the run goes on in its place, and the archive says so."""
-    run = copied(clean, tmp_path / "again")
-    again = replace(clean, outcome=replace(clean.outcome, folder=run))
-    hits_file(again).unlink(missing_ok=True)
-    table = tmp_path / "accepted.csv"
-    words = (*GATES, "-n", "0", "--run-dir", str(run), "--accepted-values", str(table))
+    """It is packed as evidence, so the run searches it: what is packed after a purge was searched, too."""
+    policy.write_text(f"# agreed for {RECORD}\n{policy.read_text()}")
     data = rewritten(ward, "plain.jsonl")
-    filled([{"file": "report.html", "what": "id", "value": RECORD}], table, by="A. N. Other", reason="-")
-    assert ward.gate(*words, data=data).outcome.status == 4  # it is complete, and nothing was refused
-    assert main(["evidence", str(run)]) == 4
-    filled(hits_of(again), table, by="A. N. Other", reason="a number of the board's")
-    assert ward.gate(*words[:-2], data=data).outcome.status == 4
-    seen = ward.gate(*words, data=data)
-    assert (seen.outcome.status, seen.outcome.manifest["calls"]["made"]) == (1, 0)
-    assert not hits_file(seen).exists()
-    capsys.readouterr()
+    seen = ward.gate(*GATES, "-n", "0", data=data, policy=policy)
+    assert seen.outcome.status == 11
+    (hit,) = hits_of(seen)
+    assert (hit["file"], hit["what"], hit["value"]) == (f"thresholds/{policy.name}", "id", RECORD)
+    table = filled([hit], tmp_path / "accepted.csv", by="A. N. Other", reason="a number of the board's")
+    run = seen.outcome.folder
+    words = ("--run-dir", str(run), "--accepted-values", str(table))
+    again = ward.gate(*GATES, "-n", "0", *words, data=data, policy=policy)
+    assert (again.outcome.status, again.outcome.manifest["calls"]["made"]) == (1, 0)
+    assert not hits_file(again).exists()
     assert main(["evidence", str(run)]) == 0
-    assert main(["verify", str(run / "evidence.zip")]) == 0
     with zipfile.ZipFile(run / "evidence.zip") as archive:
         found = json.loads(archive.read("manifest.json"))["known_values"]
     assert (found["values"], found["accepted"], found["accepted_by"], found["hits"]) == (30, 1, 1, [])
+    assert main(["purge", str(run), "--yes"]) == 0
+    policy.write_text(f"{policy.read_text()}# and {RECORD}\n")
+    assert main(["evidence", str(run), "--out", str(tmp_path / "more.zip")]) == 4
+    assert "is another file now" in capsys.readouterr().err
 
 
 def test_a_number_that_the_decision_holds_is_no_patient(ward: Ward, policy: Path) -> None:
@@ -440,18 +442,27 @@ def test_a_number_that_the_decision_holds_is_no_patient(ward: Ward, policy: Path
     assert main(["evidence", str(seen.outcome.folder)]) == 0
 
 
-def test_a_hit_where_nothing_was_evaluated_is_listed_and_purged(
-    ward: Ward, chance: Chance, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Tests were collected alone, and their names bear the number: there is no run, and a list for the site."""
+def test_a_hit_where_nothing_was_evaluated_leaves_nothing(ward: Ward, chance: Chance) -> None:
+    """Tests were collected alone, and their names bear the number: there is no run, nor a folder of one."""
     seen = ward.gate("suites/test_visual_recognition.py", "--collect-only", data=chance.data)
     assert seen.outcome.status == 11, seen.outcome.out + seen.outcome.err
+    assert "the terminal holds a patient's id" in seen.outcome.out
+    assert "decision" not in seen.outcome.out
     assert not seen.outcome.folder.exists()
-    assert {row["file"] for row in hits_of(seen)} >= {"the terminal"}
-    assert shown_values(seen) == []
-    assert main(["purge", str(seen.outcome.folder), "--yes"]) == 0
-    assert "hits.csv" in capsys.readouterr().out
     assert not hits_file(seen).exists()
+
+
+def test_a_refused_run_speaks_of_no_decision_and_leaves_a_finished_one_alone(
+    ward: Ward, clean: Seen, chance: Chance, tmp_path: Path
+) -> None:
+    """The folder holds another run: that is the error, whatever pytest's names of tests show beside it."""
+    run = copied(clean, tmp_path / "finished")
+    before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
+    seen = ward.gate(*GATES, "-n", "0", "--run-dir", str(run), data=chance.data)
+    assert seen.outcome.status == 4
+    assert "holds a run already" in seen.outcome.out + seen.outcome.err
+    assert "There is no decision" not in seen.outcome.out
+    assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if not path.match("*/junit*")) == before
 
 
 def test_a_run_that_was_withheld_is_not_packed(chance: Chance, capsys: pytest.CaptureFixture[str]) -> None:

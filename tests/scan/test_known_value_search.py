@@ -24,6 +24,7 @@ from clinhallu_gate.scan import Search, known_values
 PERSON = (
     Identifier("name", "Müller-Okonkwo^Zephyrine^^Dr"),
     Identifier("id", "ZX-77819/04"),
+    Identifier("id", "00081234"),
     Identifier("accession_number", "55201370"),
     Identifier("birth_date", "19570314"),
 )
@@ -68,6 +69,7 @@ SPELLINGS = {
     "and turned round": ("müllerokonkwozephyrine", "name"),
     "an id with other marks": ("ZX_77819 04", "id"),
     "an id without marks": ("zx7781904", "id"),
+    "a number without its zeros": ("MRN 81234,", "id"),
     "a date": ("19570314", "birth_date"),
     "a date with dashes": ("1957-03-14", "birth_date"),
     "a date, day first": ("born 14.03.1957!", "birth_date"),
