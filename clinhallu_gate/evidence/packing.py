@@ -116,9 +116,11 @@ def _demand_no_patient(run: Path, document: Told, files: Mapping[str, Path]) -> 
         shared = ((name, file) for name, file in files.items() if not shows_texts(name, shown))
         findings = Findings()
         found = [str(hit) for name, file in shared for hit in findings.add(search.file(file, name))]
-        if found:
-            with suppress(OSError):  # where it cannot be written, it is refused all the same
+        with suppress(OSError):  # where it cannot be written, it is refused all the same
+            if found:
                 write_hits(kept, findings)
+            else:  # what it listed before is mended or accepted
+                (kept / HITS_FILE).unlink(missing_ok=True)
     if found:
         where = f" See {kept / HITS_FILE}." if (kept / HITS_FILE).is_file() else ""
         raise BadInput(f"{run}: known-value scan: {'; '.join(found)}: it is not packed.{where}")

@@ -175,11 +175,7 @@ def _cell(column: str, figure: Figure | None, units: _Units) -> RateCell:
     if figure.few or figure.estimate is None:
         return RateCell(
             column=column,
-            text=f"uncertain: {units.counted(figure)}"
-            if figure.known
-            else "unjudged"
-            if figure.unjudged
-            else "no gold",
+            text=f"uncertain: {units.counted(figure)}" if figure.known else _unknown(figure),
             interval=roughly_between(figure.low, figure.high),
             few=True,
             span=Span(estimate=None, low=figure.low, high=figure.high),
@@ -191,3 +187,8 @@ def _cell(column: str, figure: Figure | None, units: _Units) -> RateCell:
         few=False,
         span=Span(estimate=figure.estimate, low=figure.low, high=figure.high),
     )
+
+
+def _unknown(figure: Figure) -> str:
+    """Say why nothing is known of any instance."""
+    return "unjudged" if figure.unjudged else "no gold"

@@ -43,6 +43,8 @@ _SHORT_DATE: Final = re.compile(
 )
 #: What may stand between the words of an id; less in one of few digits, or of digits alone, which two cells may hold.
 _IN_ID, _IN_COUNTED = r"[\W_]{1,3}", r"[-_/]"
+#: What people leave out of a name (O'Brien, OBrien); it sets its letters apart as well (O Brien).
+_APOSTROPHE: Final = re.compile("['\N{RIGHT SINGLE QUOTATION MARK}]")
 #: Names without anything between their parts have at least so many letters: shorter ones are words.
 SHORTEST_JOINED: Final = 8
 _PACKAGE: Final = Path(__file__).parents[1]
@@ -299,7 +301,8 @@ def _is_told(value: str) -> bool:
 
 def _of_name(value: str) -> Iterator[Spelling]:
     """Yield a person's name (``FAMILY^GIVEN^MIDDLE``, or as people write it), turned round, and the family's."""
-    for group in value.split("="):  # in letters, ideographic, phonetic
+    groups = value.split("=")  # in letters, ideographic, phonetic
+    for group in dict.fromkeys((*groups, *(_APOSTROPHE.sub("", group) for group in groups))):
         family, given = _parts(group)
         if sum(map(len, (*family, *given))) < SHORTEST:
             continue
@@ -311,6 +314,8 @@ def _of_name(value: str) -> Iterator[Spelling]:
                 yield Spelling("name", group, ("".join((*given, *family)),))
             if sum(map(len, family)) >= SHORTEST:
                 yield Spelling("name", " ".join(family), tuple(family), _IN_NAME, lone=True)
+            if len(family) > 1 and sum(map(len, family)) >= SHORTEST_JOINED:
+                yield Spelling("name", " ".join(family), ("".join(family),), lone=True)
 
 
 def _parts(group: str) -> tuple[Sequence[str], Sequence[str]]:

@@ -111,6 +111,21 @@ def test_it_is_found(spelling: str, packing: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "Mr OBrien Smith",
+        "O'Brien Smith",
+        "o\N{RIGHT SINGLE QUOTATION MARK}brien-smith",
+        "obriensmith",
+        "OBRIENSMITH, MARY",
+    ],
+)
+def test_a_family_is_found_without_its_marks(text: str) -> None:
+    """Apostrophes are left out, and so is what stands between two words of a long one."""
+    assert kinds(text, Identifier("name", "O'Brien-Smith^Mary Ann")) == {"name"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "nothing of the kind",
         "Zephyrine alone",
         "0.55201370",
