@@ -18,8 +18,8 @@ install: $(STAMP)
 gate: $(STAMP)
 	$(BIN)/python -m pytest suites/ --model $(MODEL)
 
-# Two workers, as CI has two cores; the groups are those of tests/conftest.py, begun in the order in which they stand.
-WORKERS := -n 2 --dist loadgroup --no-loadscope-reorder
+# Two workers, as CI has two cores; tests/conftest.py says what stays together, and what begins.
+WORKERS := -n 2 --dist loadscope --no-loadscope-reorder
 
 test: $(STAMP) lint
 	$(BIN)/python -m pytest tests/ $(WORKERS)
