@@ -4,7 +4,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.judge.agreement import agreement
@@ -37,6 +37,9 @@ from clinhallu_gate.scan.values import identifiers_of
 from clinhallu_gate.scoring import paper_scoring, strict_scoring
 from clinhallu_gate.tree.evidence import INSTANCES_FILE, TRACES_FILE, write_evidence
 from clinhallu_gate.vocabulary import Detail
+
+#: What a run that was not completed leaves in the private folder, and the next one there writes anew.
+_OF_ONE_TRY: Final = (RESULTS_FILE, TRACES_FILE, INSTANCES_FILE, FAILURE_FILE, HITS_FILE)
 
 
 def begin_folder(prepared: Prepared) -> None:
@@ -150,13 +153,7 @@ def _draft(folder: Path) -> Path:
 def _write_kept(run: Run) -> None:
     """Write what holds the texts: beside the run folder if that is to hold none."""
     prepared, folder = run.prepared, run.prepared.kept_dir
-    for name in (
-        RESULTS_FILE,
-        TRACES_FILE,
-        INSTANCES_FILE,
-        FAILURE_FILE,
-        HITS_FILE,
-    ):  # of a run that was not completed there
+    for name in _OF_ONE_TRY:
         (private_folder(prepared.run_dir) / name).unlink(missing_ok=True)
     rows = {dataset.name: dataset.rows for dataset in prepared.datasets if dataset.rows}
     write_evidence(folder, run.results, rows, about_of(prepared))

@@ -34,10 +34,10 @@ def scan_folder(run: Run, values: KnownValues) -> Searched:
     The thresholds file is packed with a run's evidence, so it is searched as well, wherever it lies.
     """
     policy = run.prepared.thresholds.file
-    files = dict(_shared(run.prepared.run_dir, run.prepared.detail)) | {policy_name(policy): Path(policy)}
+    files = [*_shared(run.prepared.run_dir, run.prepared.detail), Written(Path(policy), policy_name(policy))]
     search, findings = Search(values), Findings()
-    hits = [hit for name, path in files.items() for hit in _in_file(search, Written(path, name), findings)]
-    hits += findings.add(search.content("\n".join(files).encode(), "a file's name"))
+    hits = [hit for file in files for hit in _in_file(search, file, findings)]
+    hits += findings.add(search.content("\n".join(file.name for file in files).encode(), "a file's name"))
     return Searched(values.nothing_found.with_hits(hits, files=len(files)), findings)
 
 
@@ -81,9 +81,12 @@ def _in_file(search: Search, file: Written, findings: Findings) -> list[Hit]:
         return [Hit(file=file.name, what=UNSEARCHED)]
 
 
-def _shared(folder: Path, detail: Detail) -> Iterator[tuple[str, Path]]:
-    """Yield what may be shared by the name that it has in the end, as what is accepted is accepted there."""
+def _shared(folder: Path, detail: Detail) -> Iterator[Written]:
+    """Yield what may be shared, by the name that it has in the end, as what is accepted is accepted there.
+
+    Two files may bear one: the decision that is about to be written, and that of a run that was not completed there.
+    """
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and not path.is_symlink() and not shows_texts(name, detail):
-            yield FILE_NAME if name == DRAFT_NAME else name, path
+            yield Written(path, FILE_NAME if name == DRAFT_NAME else name)

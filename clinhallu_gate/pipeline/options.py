@@ -58,7 +58,7 @@ class RunOptions:
     no_decision: bool = False
     report_detail: str | None = None
     accepted_values: Path | None = None
-    """Table of patients' values that the known-value scan does not search, as they are found by chance."""
+    """Table of patients' values that are no hit of the known-value scan in one file, as they stand there by chance."""
     preflight: str = "headers"
     """How closely patients' files are looked at before anything runs."""
     root: Path = Path()

@@ -221,7 +221,10 @@ class Run:
         self.gates = tuple(gate_result(spec, None, reason) for spec in self.selected)
 
     def withhold(self, found: ScanResult, where: str) -> None:
-        """Take the decision back: a file that may be shared holds something of a patient. ``where`` says what it is."""
+        """Take the decision back: a file that may be shared holds something of a patient.
+
+        ``where`` ends the sentence, as ``keep_findings`` returns it.
+        """
         said = f"known-value scan: {found.sentence}; do not hand it on{where}"
         other = self.failure if self.scanned is None or not self.scanned.hits else ""  # else it is this one, shorter
         self.scanned = found

@@ -354,6 +354,16 @@ def test_a_number_that_is_hit_by_chance_is_listed_for_the_site(chance: Chance) -
     assert shown_values(chance.seen) == []
 
 
+def test_a_decision_is_searched_beside_that_of_an_earlier_try(ward: Ward, chance: Chance, tmp_path: Path) -> None:
+    """In a folder that holds the decision of a run that was not completed, both are looked into."""
+    run = copied(chance.seen, tmp_path / "again")
+    earlier = run / "decision.json"
+    earlier.write_text(earlier.read_text().replace(chance.number, "00000"))
+    seen = ward.gate(*GATES, "-n", "0", "--run-dir", str(run), data=chance.data)
+    assert seen.outcome.status == 11
+    assert "decision.json" in {row["file"] for row in hits_of(seen)}
+
+
 def test_a_number_that_is_accepted_ends_nothing(
     ward: Ward, chance: Chance, policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
