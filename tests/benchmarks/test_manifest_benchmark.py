@@ -28,6 +28,6 @@ def test_a_row_of_any_format_is_loaded_in_little_memory() -> None:
 
 def test_asking_keeps_verdicts_alone_in_memory() -> None:
     """Texts of four traces per row would cost 10 kB more, what a judge says of them 2."""
-    per_row = _found(300, 1_200, "--formats", "jsonl")["kb_per_row"]["run"]
+    per_row = _found(300, 3_300, "--formats", "jsonl")["kb_per_row"]["run"]
     assert list(per_row) == ["load", "plan", "ask", "decide", "write"]
     assert per_row["decide"]["peak"] < MAX_ASKED, per_row
