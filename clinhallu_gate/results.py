@@ -151,6 +151,26 @@ class Retest:
     """And another one than before."""
 
 
+class ByUid(Mapping[str, Instance]):
+    """Instances by their uid, in order of the data; each is read when it is asked for."""
+
+    def __init__(self, instances: Sequence[Instance]) -> None:
+        self._instances = instances
+        self._places = {instance.uid: place for place, instance in enumerate(instances)}
+
+    def __getitem__(self, uid: str) -> Instance:
+        return self._instances[self._places[uid]]
+
+    def __contains__(self, uid: object) -> bool:
+        return uid in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
 class Results:
     """All that was found, by instance.
 
@@ -160,8 +180,8 @@ class Results:
     """
 
     def __init__(self, instances: Sequence[Instance], shelf: Shelf | None = None) -> None:
-        self.instances = tuple(instances)
-        self.by_uid = {instance.uid: instance for instance in self.instances}
+        self.instances = instances
+        self.by_uid: Mapping[str, Instance] = ByUid(instances)
         self.found: dict[str, Found] = {uid: Found() for uid in self.by_uid}
         self.shelf = shelf
         self._alike: dict[tuple[tuple[Reading, Verdict], ...], Mapping[Reading, Verdict]] = {}

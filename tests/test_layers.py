@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "private",
         "redaction",
         "egress",
+        "keeping",
         "shelf",
     ),
     ("config", "datasets", "deidentification", "protocol", "published", "scan", "scoring", "stats", "tree"),

@@ -11,13 +11,13 @@ from clinhallu_gate.datasets.clusters import components
 from clinhallu_gate.datasets.dataset import Dataset, Selected, content_digest
 from clinhallu_gate.datasets.frozen_list import Frozen
 from clinhallu_gate.datasets.intake import Intakes, Pictures, Refused
-from clinhallu_gate.datasets.kept_rows import KeptRow
 from clinhallu_gate.datasets.period import Period, said_day
 from clinhallu_gate.datasets.problems import Problem, shown, told
 from clinhallu_gate.datasets.reading import RawRow
 from clinhallu_gate.datasets.row import REPORTS, TAGGED, Row
 from clinhallu_gate.datasets.signed import GoldBeside, Laid
 from clinhallu_gate.datasets.study import Headers, Studies, Study
+from clinhallu_gate.keeping import Keeper, Kept, KeptList, KeptMap
 from clinhallu_gate.records import Image, Instance
 from clinhallu_gate.vocabulary import GoldSource, Stage
 
@@ -30,24 +30,47 @@ _NO_NUMBER: Final = 2**63
 class Checked:
     """A row that makes sense, and where it stands."""
 
-    raw: RawRow
-    row: Row
+    id: str
+    """Its identity within the data set."""
+    file: str
+    number: int
+    """As ``RawRow``."""
+    content: Kept[Mapping[str, Any]]
+    """The row as it was read."""
+    checked: Kept[Row]
+    keeper: Keeper
     study: Study | None = None
     """What DICOM files gave for it."""
 
     @property
-    def id(self) -> str:
-        """Its identity within the data set."""
-        return str(self.row.identity)
+    def row(self) -> Row:
+        """The row as it was checked, or drawn."""
+        return self.keeper.get(self.checked)
 
     @property
     def place(self) -> str:
         """Which row it is: several may bear one identity until it is known which of them are taken."""
-        return f"{self.raw.file}:{self.raw.number}"
+        return f"{self.file}:{self.number}"
 
     def problem(self, text: str) -> Problem:
         """Say what is wrong with it."""
-        return Problem(self.raw.file, self.raw.number, text)
+        return Problem(self.file, self.number, text)
+
+
+class _Rows(Mapping[str, Row]):
+    """Rows by their place, read when they are asked for."""
+
+    def __init__(self, items: Iterable[Checked]) -> None:
+        self.items_at: Final = {item.place: item for item in items}
+
+    def __getitem__(self, place: str) -> Row:
+        return self.items_at[place].row
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.items_at)
+
+    def __len__(self) -> int:
+        return len(self.items_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +121,7 @@ class Assembly:
     check: Callable[[Mapping[str, Any]], Row]
     pictures: Pictures
     intakes: Intakes
-    taken: dict[str, Image | Refused] = field(default_factory=dict)
+    taken: KeptMap[Image | Refused] = field(init=False)
     """Images by name; those that came embedded in rows are there before."""
     problems: list[Problem] = field(default_factory=list)
     patients: set[str] = field(default_factory=set)
@@ -111,6 +134,10 @@ class Assembly:
     sort: bool = False
     """Whether the rows' order is of no meaning, and that of their identities is taken."""
 
+    def __post_init__(self) -> None:
+        """Begin with no image."""
+        self.taken = KeptMap(self.intakes.keeper)
+
     def make(self, raws: Iterable[RawRow], sources: Mapping[str, str]) -> Part:
         """Check all rows and their images."""
         total, checked = self._rows(raws)
@@ -122,9 +149,7 @@ class Assembly:
         usable = [item for item in checked if self._has_images(item)]
         if self.sort:
             usable.sort(key=lambda item: (len(item.id), item.id) if item.id.isdecimal() else (_NO_NUMBER, item.id))
-        instances = self._instances(usable)
-        laid = {} if self.beside is None else dict(self._laid(usable, instances, self.beside))
-        instances = tuple(_with_gold(each, laid.get(each.id)) for each in instances)
+        made = self._made(usable)
         problems = sorted(
             replace(problem, text=told(problem.text, withhold=problem.file in self.patients))
             for problem in self.problems
@@ -133,37 +158,44 @@ class Assembly:
         selected = Selected(total, outside=chosen.outside, unlisted=chosen.unlisted) if chosen.active else None
         dataset = Dataset(
             self.name,
-            content_digest(instances),
-            instances,
-            rows={item.id: _kept(item.raw.content, laid.get(item.id)) for item in usable},
+            content_digest(made.instances),
+            made.instances,
+            rows=made.rows,
             sources=sources,
             left_out=tuple(problems),
             files=headers.files,
             identifiers=headers.identifiers,
             patient_ids={item.id: item.study.patient_id for item in usable if item.study and item.study.patient_id},
-            pictured={
-                each.id: self._pictured(item, each) for item, each in zip(usable, instances, strict=True) if item.study
-            },
+            pictured={item.id: self._pictured(item) for item in usable if item.study},
             drawn=tuple(
                 replace(image, instance=item.id) for item in usable if item.study for image in item.study.drawn
             ),
             notes=headers.notes,
             selected=selected,
-            gold_of=laid,
-            unsigned=tuple(item.problem(laid[item.id].doubt) for item in usable if laid and laid[item.id].doubt),
+            gold_of=made.gold_of,
+            unsigned=tuple(made.unsigned),
         )
         return Part(dataset, dataset.left_out, total)
 
-    def _laid(
-        self, usable: Sequence[Checked], instances: Sequence[Instance], beside: GoldBeside
-    ) -> Iterator[tuple[str, Laid]]:
-        for item, each in zip(usable, instances, strict=True):
-            yield each.id, beside.lay(each, self._pictured(item, each))
+    def _made(self, usable: Sequence[Checked]) -> "_Made":
+        """Return the instances, with the gold that was laid over them."""
+        clusters = components((item.id, [*_shared(item), *_telling(item, self._images(item.row))]) for item in usable)
+        made = _Made(self.intakes.keeper)
+        for item in usable:
+            row = item.row
+            instance = instance_of(self.name, row, self._images(row), clusters[item.id])
+            laid = None if self.beside is None else self.beside.lay(instance, self._pictured(item))
+            made.add(item, instance, laid)
+        return made
 
-    def _pictured(self, item: Checked, instance: Instance) -> tuple[str, ...]:
+    def _images(self, row: Row) -> tuple[Image, ...]:
+        """Return what is sent for a row's images."""
+        return tuple(image for name in row.images if isinstance(image := self.taken[name], Image))
+
+    def _pictured(self, item: Checked) -> tuple[str, ...]:
         """Return what tells which images a row speaks of: a study as a whole, of others what is sent."""
         if item.study is None:
-            return tuple(image.sha256 for image in instance.images)
+            return tuple(image.sha256 for image in self._images(item.row))
         plain = (self.taken[name] for name in item.row.images if name not in item.study.images)
         return (item.study.source, *(image.sha256 for image in plain if isinstance(image, Image)))
 
@@ -174,13 +206,16 @@ class Assembly:
             if raw.content.get("phi", False) not in (False, None):
                 self.patients.add(raw.file)
             try:
-                row = self._fit(raw)
-                checked.append(Checked(replace(raw, content=KeptRow(raw.content)), row))
+                checked.append(self._kept(raw, self._fit(raw)))
             except Unfit as unfit:
                 if self._is_none_of_ours(raw):
                     continue
                 self.problems += [Problem(raw.file, raw.number, line) for line in unfit.lines]
         return total, checked
+
+    def _kept(self, raw: RawRow, row: Row) -> Checked:
+        keeper = self.intakes.keeper
+        return Checked(str(row.identity), raw.file, raw.number, keeper.keep(raw.content), keeper.keep(row), keeper)
 
     def _without_twins(self, taken: Sequence[Checked]) -> list[Checked]:
         """Return the first row of each identity; rows that are not taken, such as last year's, are in nobody's way."""
@@ -195,10 +230,9 @@ class Assembly:
         """Read what rows name of DICOM, and draw it for rows that are taken."""
         if self.studies is None:
             return Headers()
-        items = {item.place: item for item in checked}
-        rows = {place: item.row for place, item in items.items()}
+        rows = _Rows(checked)
         return self.studies.read(
-            rows, lambda place, row: self.choosing.wants(f"{self.name}/{items[place].id}", row.study_date)
+            rows, lambda place, row: self.choosing.wants(f"{self.name}/{rows.items_at[place].id}", row.study_date)
         )
 
     def _is_elsewhere(self, item: Checked) -> bool:
@@ -234,54 +268,69 @@ class Assembly:
             elif study is None:
                 found.append(item)
             else:
-                self.taken.update(study.images)
-                found.append(replace(item, row=study.row, study=study))
+                self.taken.update(study.images.items())
+                found.append(replace(item, checked=item.keeper.keep(study.row), study=study))
         return found
 
     def _take(self, checked: Sequence[Checked]) -> None:
-        private = {name: None for item in checked if item.row.phi for name in item.row.images}
-        shared = {name: None for item in checked for name in item.row.images if name not in private}
-        for phi, names in ((False, shared), (True, private)):
+        private: dict[str, None] = {}
+        shared: dict[str, None] = {}
+        for row in (item.row for item in checked):
+            (private if row.phi else shared).update(dict.fromkeys(row.images))
+        for phi, names in ((False, [name for name in shared if name not in private]), (True, private)):
             wanted = [name for name in names if name not in self.taken]
             if wanted:
                 self.taken.update(self.intakes.of(phi=phi).take_all(self.pictures.each(wanted)))
 
     def _has_images(self, item: Checked) -> bool:
-        found = [self.taken[name] for name in item.row.images]
+        row = item.row
+        found = [self.taken[name] for name in row.images]
         lines = [
-            f"images[{place}]: {shown(item.row.images[place])} {image.trouble}"
+            f"images[{place}]: {shown(row.images[place])} {image.trouble}"
             for place, image in enumerate(found)
             if isinstance(image, Refused)
         ]
-        doubt = self.pictures.doubt(item.row.question, item.row.original_index, item.row.images)
+        doubt = self.pictures.doubt(row.question, row.original_index, row.images)
         lines += [doubt] if doubt and not lines else []
         self.problems += map(item.problem, lines)
         return not lines
 
-    def _instances(self, usable: Sequence[Checked]) -> tuple[Instance, ...]:
-        sent = {
-            item.id: tuple(image for name in item.row.images if isinstance(image := self.taken[name], Image))
-            for item in usable
-        }
-        clusters = components((item.id, [*_shared(item), *_telling(item, sent[item.id])]) for item in usable)
-        return tuple(instance_of(self.name, item.row, sent[item.id], clusters[item.id]) for item in usable)
+
+class _Made:
+    """What becomes of rows, row by row."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self.keeper: Final = keeper
+        self.instances: Final[KeptList[Instance]] = KeptList(keeper)
+        self.rows: Final[KeptMap[Mapping[str, Any]]] = KeptMap(keeper)
+        self.gold_of: Final[KeptMap[Laid]] = KeptMap(keeper)
+        self.unsigned: Final[list[Problem]] = []
+
+    def add(self, item: Checked, instance: Instance, laid: Laid | None) -> None:
+        """Keep one instance, its row, and whose word its gold is."""
+        self.instances.append(_with_gold(instance, laid))
+        self.rows.put_kept(item.id, _kept(item, laid))
+        if laid is not None:
+            self.gold_of.put(item.id, laid)
+            self.unsigned.extend([item.problem(laid.doubt)] if laid.doubt else [])
 
 
 def _with_gold(instance: Instance, laid: Laid | None) -> Instance:
     return instance if laid is None or laid.gold == instance.gold else replace(instance, gold=laid.gold)
 
 
-def _kept(content: Mapping[str, Any], laid: Laid | None) -> Mapping[str, Any]:
+def _kept(item: Checked, laid: Laid | None) -> Kept[Mapping[str, Any]]:
     """Return a row as a run keeps it: without its report, and with the gold that was laid over it."""
+    content = item.keeper.get(item.content)
     laid_over = laid is not None and laid.source in (GoldSource.SIGNED, GoldSource.UNSIGNED)
     if laid is None or not (laid_over or any(name in content for name in REPORTS)):
-        return content
+        return item.content
     kept = {name: value for name, value in content.items() if name not in REPORTS}
     if laid_over:
         flat = {f"gold_{name}" for name in _NESTED.values()}
         nested = {name: {"text": laid.gold.text(stage)} for stage, name in _NESTED.items()}
         kept = {name: value for name, value in kept.items() if name not in flat} | {"gold_cot": nested}
-    return KeptRow(kept)
+    return item.keeper.keep(kept)
 
 
 #: What the benchmark's own rows call each stage.

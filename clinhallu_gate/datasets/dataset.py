@@ -1,7 +1,7 @@
 """A loaded data set, and what may be said about how to load it."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -109,7 +109,7 @@ class Dataset:
 
     name: str
     sha256: str
-    instances: tuple[Instance, ...]
+    instances: Sequence[Instance]
     rows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     """By instance id: the row as it was read, gold traces included; empty for generated data."""
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -126,7 +126,7 @@ class Dataset:
     """By instance id: whose word its gold is; empty where all of it is as it was released."""
     unsigned: tuple[Problem, ...] = ()
     """Rows with gold that nobody signed, or that was signed for another content, and why."""
-    aliases: tuple[Alias, ...] = field(default=(), repr=False)
+    aliases: Sequence[Alias] = field(default=(), repr=False)
     """The pseudonyms of patients in it."""
     patient_ids: Mapping[str, str] = field(default_factory=dict, repr=False)
     """By instance id: PatientID in the headers of its files, where there is one."""

@@ -8,12 +8,14 @@ import hmac
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from sys import intern
+from typing import Final, NamedTuple
 
 from clinhallu_gate.datasets.dataset import Dataset, Selected, content_digest
 from clinhallu_gate.datasets.frozen_list import Frozen, FrozenSet
 from clinhallu_gate.datasets.problems import LISTED
 from clinhallu_gate.errors import BadInput
+from clinhallu_gate.keeping import only, selected
 from clinhallu_gate.records import INSTANCE, Instance
 
 _DIGITS: Final = 32
@@ -32,9 +34,12 @@ class FrozenData:
 
 def frozen_set(protected: Dataset, before: Dataset, key: bytes) -> FrozenSet:
     """Return what a data set is frozen as; ``before`` holds the same instances under their own names."""
-    pairs = list(zip(protected.instances, before.instances, strict=True))
-    digests = {now.id: _digest(was, before, key) for now, was in pairs}
-    together = (names for names in _together((now.id, was) for now, was in pairs) if len(names) > 1)
+    digests: dict[str, str] = {}
+    clusters: list[tuple[str, str]] = []
+    for now, was in zip(protected.instances, before.instances, strict=True):
+        digests[now.id] = _digest(was, before, key)
+        clusters.append((now.id, intern(was.cluster)))
+    together = (names for names in _together(clusters) if len(names) > 1)
     return FrozenSet(name=protected.name, instances=digests, together=tuple(together))
 
 
@@ -70,20 +75,29 @@ class _Found:
     """What there is of a list in one data set."""
 
     dataset: Dataset
-    same: Mapping[str, Instance]
+    same: Mapping[str, "_Place"]
     """By the list's names and in its order: those that are as they were."""
     lost: Mapping[str, str]
     """By the list's names and in its order: ``gone`` or ``changed``."""
 
 
+class _Place(NamedTuple):
+    """An instance of a data set."""
+
+    number: int
+    id: str
+    cluster: str
+
+
 def _found(dataset: Dataset, frozen: Frozen) -> _Found:
-    same: dict[str, Instance] = {}
+    same: dict[str, _Place] = {}
     lost: dict[str, str] = {}
-    there = {frozen.name_of(instance.uid): instance for instance in dataset.instances}
+    there = {frozen.name_of(instance.uid): number for number, instance in enumerate(dataset.instances)}
     for name, digest in frozen.digests[dataset.name].items():
-        instance = there.get(name)
-        if instance is not None and _digest(instance, dataset, frozen.key) == digest:
-            same[name] = instance
+        number = there.get(name)
+        instance = None if number is None else dataset.instances[number]
+        if number is not None and instance is not None and _digest(instance, dataset, frozen.key) == digest:
+            same[name] = _Place(number, instance.id, intern(instance.cluster))
         else:
             lost[name] = "gone" if instance is None else "changed"
     return _Found(dataset, same, lost)
@@ -91,7 +105,7 @@ def _found(dataset: Dataset, frozen: Frozen) -> _Found:
 
 def _demand_same_groups(found: _Found, frozen: Frozen) -> None:
     was = (tuple(name for name in names if name in found.same) for names in frozen.together[found.dataset.name])
-    now = _together(found.same.items())
+    now = _together((name, place.cluster) for name, place in found.same.items())
     if {frozenset(names) for names in was if len(names) > 1} != {frozenset(names) for names in now if len(names) > 1}:
         raise BadInput(
             f"--frozen: {frozen.file}: the instances of {found.dataset.name!r} are as they were, but not who shares a "
@@ -99,24 +113,25 @@ def _demand_same_groups(found: _Found, frozen: Frozen) -> None:
         )
 
 
-def _together(named: Iterable[tuple[str, Instance]]) -> list[tuple[str, ...]]:
+def _together(named: Iterable[tuple[str, str]]) -> list[tuple[str, ...]]:
     """Return the names of each cluster."""
     clusters: dict[str, list[str]] = {}
-    for name, instance in named:
-        clusters.setdefault(instance.cluster, []).append(name)
+    for name, cluster in named:
+        clusters.setdefault(cluster, []).append(name)
     return [tuple(names) for names in clusters.values()]
 
 
 def _kept(found: _Found, frozen: Frozen) -> Dataset:
-    dataset, kept = found.dataset, tuple(found.same.values())
+    dataset, numbers = found.dataset, [place.number for place in found.same.values()]
     unlisted = sum(frozen.name_of(each.uid) is None for each in dataset.instances)
     before = dataset.selected or Selected(rows=len(dataset.instances))
     gone = sum(how == "gone" for how in found.lost.values())
     changed = len(found.lost) - gone
-    selected = replace(before, unlisted=before.unlisted + unlisted, gone=gone, changed=changed)
-    if kept == dataset.instances:
-        return replace(dataset, selected=selected)
-    place = {each.id: place for place, each in enumerate(kept)}
+    chosen = replace(before, unlisted=before.unlisted + unlisted, gone=gone, changed=changed)
+    if numbers == list(range(len(dataset.instances))):
+        return replace(dataset, selected=chosen)
+    kept = selected(dataset.instances, numbers)
+    place = {each.id: place for place, each in enumerate(found.same.values())}
     drawn = sorted(
         (image for image in dataset.drawn if image.instance in place), key=lambda image: place[image.instance]
     )
@@ -124,12 +139,12 @@ def _kept(found: _Found, frozen: Frozen) -> Dataset:
         dataset,
         sha256=content_digest(kept),
         instances=kept,
-        rows={name: dataset.rows[name] for name in place if name in dataset.rows},
-        pictured={name: dataset.pictured[name] for name in place if name in dataset.pictured},
-        patient_ids={name: dataset.patient_ids[name] for name in place if name in dataset.patient_ids},
+        rows=only(place, dataset.rows),
+        pictured=only(place, dataset.pictured),
+        patient_ids=only(place, dataset.patient_ids),
         drawn=tuple(drawn),
-        gold_of={name: dataset.gold_of[name] for name in place if name in dataset.gold_of},
-        selected=selected,
+        gold_of=only(place, dataset.gold_of),
+        selected=chosen,
     )
 
 

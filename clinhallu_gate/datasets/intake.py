@@ -13,6 +13,7 @@ from clinhallu_gate.datasets.cache import ImageCache, Sent
 from clinhallu_gate.datasets.pixels import Unreadable, look, quiet
 from clinhallu_gate.datasets.problems import quoted
 from clinhallu_gate.errors import BadInput
+from clinhallu_gate.keeping import Keeper
 from clinhallu_gate.records import Image
 
 #: Bytes of one file; an uncompressed image of the most pixels allowed, at 16 bits and three colours, has 240 MB.
@@ -67,13 +68,12 @@ class Intake:
     def __init__(self, cache: ImageCache) -> None:
         self._cache = cache
 
-    def take_all(self, pictures: Iterable[Picture]) -> dict[str, Image | Refused]:
-        """Check each picture; return what is sent for it, by name. Raises ``BadInput`` if the cache is unusable."""
+    def take_all(self, pictures: Iterable[Picture]) -> Iterator[tuple[str, Image | Refused]]:
+        """Check each picture; yield its name and what is sent for it. Raises ``BadInput`` if the cache is unusable."""
         try:
             with quiet(), ThreadPoolExecutor(_THREADS) as pool:
-                return {
-                    name: image for taken in _windowed(pool, self._some, _chunks(pictures)) for name, image in taken
-                }
+                for taken in _windowed(pool, self._some, _chunks(pictures)):
+                    yield from taken
         finally:
             self._cache.flush()
 
@@ -132,6 +132,8 @@ class Intakes:
 
     shared: Intake
     private: Intake | None
+    keeper: Keeper
+    """Keeps rows and instances."""
 
     def of(self, *, phi: bool) -> Intake:
         """Return the intake. Raises ``BadInput`` for patients' images that have nowhere to go."""

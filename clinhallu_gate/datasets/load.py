@@ -26,6 +26,7 @@ from clinhallu_gate.datasets.phantom.generate import phantom_instances
 from clinhallu_gate.datasets.problems import BadRows, Problem
 from clinhallu_gate.datasets.released import ALL, SETS
 from clinhallu_gate.errors import BadInput, about, not_one_of
+from clinhallu_gate.keeping import Keeper
 from clinhallu_gate.pseudonym import site_key
 from clinhallu_gate.records import Instance
 
@@ -45,8 +46,9 @@ def load_data(specs: Sequence[str], options: DataOptions | None = None) -> tuple
             all that is wrong with single rows, unless so many may be left out. Of patients' rows no value is told.
     """
     options = options or DataOptions()
-    loaded = _loaded(specs, options)
-    return protect(loaded, options.named, partial(site_key, create=True))
+    intakes = _intakes(options)
+    loaded = _loaded(specs, options, intakes)
+    return protect(loaded, options.named, partial(site_key, create=True), intakes.keeper)
 
 
 def freeze_data(specs: Sequence[str], options: DataOptions) -> FrozenData:
@@ -54,20 +56,21 @@ def freeze_data(specs: Sequence[str], options: DataOptions) -> FrozenData:
 
     Raises ``BadInput`` as ``load_data`` does.
     """
-    loaded = _loaded(specs, options)
+    intakes = _intakes(options)
+    loaded = _loaded(specs, options, intakes)
     patients = any(instance.phi for dataset in loaded for instance in dataset.instances)
     key = site_key(create=True) if patients else b""
-    protected = protect(loaded, frozenset(), lambda: key)
+    protected = protect(loaded, frozenset(), lambda: key, intakes.keeper)
     sets = tuple(frozen_set(now, before, key) for now, before in zip(protected, loaded, strict=True))
     clusters = len({(i.dataset, i.cluster) for dataset in protected for i in dataset.instances})
     return FrozenData(sets, fingerprint(key) if patients else None, clusters)
 
 
-def _loaded(specs: Sequence[str], options: DataOptions) -> Sequence[Dataset]:
+def _loaded(specs: Sequence[str], options: DataOptions, intakes: Intakes) -> Sequence[Dataset]:
     """Return the data, of which everything was checked, under their own names still."""
     if options.allow_bad_rows < 0:
         raise BadInput(f"--allow-bad-rows: {options.allow_bad_rows} is not a number of rows. Valid: 0 or more.")
-    parts = tuple(_parts(tuple(dict.fromkeys(_spelled_out(specs))), options))
+    parts = tuple(_parts(tuple(dict.fromkeys(_spelled_out(specs))), options, intakes))
     _refuse_bad_rows(parts, options)
     if not options.allow_unsigned_gold:
         _refuse_unsigned(parts)
@@ -84,7 +87,7 @@ def _spelled_out(specs: Sequence[str]) -> Iterator[str]:
         yield from SETS if spec == ALL else [spec]
 
 
-def _parts(specs: Sequence[str], options: DataOptions) -> Iterator[Part]:
+def _parts(specs: Sequence[str], options: DataOptions, intakes: Intakes) -> Iterator[Part]:
     """Load everything, and give it in order; data of the benchmark at once, as they share files.
 
     They come last: beside data of patients the hub is not asked for them.
@@ -92,7 +95,6 @@ def _parts(specs: Sequence[str], options: DataOptions) -> Iterator[Part]:
     sources = {spec: own_source(spec) for spec in specs if spec not in (*SOURCES, *SETS)}
     if options.period is not None and not sources:
         raise BadInput(f"{options.period}: only manifests have study dates, and --data names none.")
-    intakes = _intakes(options)
     parts = {spec: _own(source, intakes, options) for spec, source in sources.items()}
     offline = any(instance.phi for part in parts.values() for instance in part.dataset.instances)
     if names := [spec for spec in specs if spec in SETS]:
@@ -140,8 +142,10 @@ def _generated(name: str) -> Part:
 
 
 def _intakes(options: DataOptions) -> Intakes:
-    shared = Intake(ImageCache(options.cache or default_cache()))
-    return Intakes(shared, Intake(ImageCache(options.private_cache)) if options.private_cache else None)
+    cache, private = options.cache or default_cache(), options.private_cache
+    return Intakes(
+        Intake(ImageCache(cache)), Intake(ImageCache(private)) if private else None, Keeper(private or cache)
+    )
 
 
 def _refuse_bad_rows(parts: Sequence[Part], options: DataOptions) -> None:

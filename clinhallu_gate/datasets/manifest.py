@@ -74,8 +74,8 @@ class FolderStudies:
         """Read and draw what ``rows`` name of DICOM; of rows that name none refuse the fields that are for it."""
         names = dict.fromkeys(name for row in rows.values() for name in row.images)
         kinds = {name: kind for name in names if (kind := kind_of(self.folder / name))}
-        plain = {id_: row for id_, row in rows.items() if not any(name in kinds for name in row.images)}
-        refused = {id_: Unfit(*lines) for id_, row in plain.items() if (lines := [*_for_dicom(row)])}
+        plain = ((place, row) for place, row in rows.items() if not any(name in kinds for name in row.images))
+        refused = {place: Unfit(*lines) for place, row in plain if (lines := [*_for_dicom(row)])}
         if not kinds:
             return Headers(studies=refused)
         from clinhallu_gate.datasets.dicom.rows import read_rows  # noqa: PLC0415 - takes 0.5 s to import
@@ -136,7 +136,7 @@ def load_manifest(
         intakes,
         studies=studies,
         choosing=choosing,
-        beside=GoldBeside.of(path),
+        beside=GoldBeside.of(path, intakes.keeper),
     )
     part = assembly.make(_unpacked(read_manifest(path) if rows is None else rows, assembly), {name: str(path)})
     if not part.rows:

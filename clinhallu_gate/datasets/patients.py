@@ -10,6 +10,7 @@ from sys import intern
 from typing import Final
 
 from clinhallu_gate.datasets.dataset import Alias, Dataset, content_digest
+from clinhallu_gate.keeping import Keeper, KeptList, renamed_keys
 from clinhallu_gate.pseudonym import pseudonym
 from clinhallu_gate.records import Instance
 
@@ -18,7 +19,9 @@ FEWEST: Final = 5
 _DIGITS: Final = 12
 
 
-def protect(datasets: Sequence[Dataset], named: frozenset[str], key: Callable[[], bytes]) -> tuple[Dataset, ...]:
+def protect(
+    datasets: Sequence[Dataset], named: frozenset[str], key: Callable[[], bytes], keeper: Keeper
+) -> tuple[Dataset, ...]:
     """Return the data with patients under other names; data without any as they are.
 
     An instance is called by the pseudonym of ``dataset/id``. A stratum or tag of patients is told as it is if the data
@@ -30,31 +33,27 @@ def protect(datasets: Sequence[Dataset], named: frozenset[str], key: Callable[[]
         datasets: As they were loaded.
         named: Strata and tags that a policy names.
         key: Gives the site's key; called only if there are patients.
+        keeper: Keeps the instances under their other names.
     """
-    if not any(instance.phi for dataset in datasets for instance in dataset.instances):
-        return tuple(datasets)
     clusters = _of_patients(datasets)
-    spread = [_spread(dataset, clusters) for dataset in datasets]
-    names = _Names(key(), _rare(spread) - named)
-    return tuple(_protected(dataset, names) for dataset in spread)
-
-
-def _spread(dataset: Dataset, clusters: frozenset[tuple[str, str]]) -> Dataset:
-    """Take whatever shares a patient or an image with a patient's instance for that patient's, too."""
-    return replace(
-        dataset,
-        instances=tuple(
-            each if each.phi or (each.dataset, each.cluster) not in clusters else replace(each, phi=True)
-            for each in dataset.instances
-        ),
-    )
+    if not clusters:
+        return tuple(datasets)
+    names = _Names(key(), clusters, _rare(datasets, clusters) - named)
+    return tuple(_protected(dataset, names, keeper) for dataset in datasets)
 
 
 @dataclass(frozen=True, slots=True)
 class _Names:
     key: bytes
+    patients: frozenset[tuple[str, str]]
+    """Data set and cluster of each."""
     rare: frozenset[str]
     """Group names that are not told."""
+
+    def spread(self, instance: Instance) -> Instance:
+        """Take whatever shares a patient or an image with a patient's instance for that patient's, too."""
+        theirs = not instance.phi and (instance.dataset, instance.cluster) in self.patients
+        return replace(instance, phi=True) if theirs else instance
 
     def id(self, instance: Instance) -> str:
         return pseudonym(instance.uid, self.key) if instance.phi else instance.id
@@ -71,14 +70,15 @@ class _Names:
         return f"group-{pseudonym(f'group/{name}', self.key)[:_DIGITS]}"
 
 
-def _rare(datasets: Sequence[Dataset]) -> frozenset[str]:
+def _rare(datasets: Sequence[Dataset], patients: frozenset[tuple[str, str]]) -> frozenset[str]:
     """Return the group names that a patient bears and too few do."""
     bearers: dict[str, set[tuple[str, str]]] = {}
     borne: set[str] = set()
     for instance in (instance for dataset in datasets for instance in dataset.instances):
-        for name in _groups(instance):
-            bearers.setdefault(name, set()).add((instance.dataset, instance.cluster))
-        borne.update(_groups(instance) if instance.phi else ())
+        cluster = instance.dataset, intern(instance.cluster)
+        for name in map(intern, _groups(instance)):
+            bearers.setdefault(name, set()).add(cluster)
+        borne.update(_groups(instance) if cluster in patients else ())
     return frozenset(name for name in borne if len(bearers[name]) < FEWEST)
 
 
@@ -89,25 +89,33 @@ def _groups(instance: Instance) -> Iterator[str]:
 
 
 def _of_patients(datasets: Sequence[Dataset]) -> frozenset[tuple[str, str]]:
-    return frozenset((i.dataset, i.cluster) for dataset in datasets for i in dataset.instances if i.phi)
+    return frozenset((i.dataset, intern(i.cluster)) for dataset in datasets for i in dataset.instances if i.phi)
 
 
-def _protected(dataset: Dataset, names: _Names) -> Dataset:
-    renamed = tuple(_renamed(instance, names, names.group) for instance in dataset.instances)
-    if renamed == dataset.instances:
+def _protected(dataset: Dataset, names: _Names, keeper: Keeper) -> Dataset:
+    renamed: KeptList[Instance] = KeptList(keeper)
+    ids: dict[str, str] = {}
+    aliases: dict[Alias, None] = {}
+    changed = False
+    for was in map(names.spread, dataset.instances):
+        now = _renamed(was, names, names.group)
+        renamed.append(now)
+        ids[was.id] = now.id
+        aliases.update(dict.fromkeys(_aliases(was, now)))
+        changed = changed or now != was
+    if not changed:
         return dataset
-    hidden = (_renamed(i, names, names.hidden) if i.phi else i for i in dataset.instances)
-    ids = {before.id: now.id for before, now in zip(dataset.instances, renamed, strict=True)}
+    hidden = (_renamed(i, names, names.hidden) if i.phi else i for i in map(names.spread, dataset.instances))
     return replace(
         dataset,
         sha256=content_digest(hidden),
         instances=renamed,
-        rows={ids[id_]: row for id_, row in dataset.rows.items()},
-        pictured={ids[id_]: told for id_, told in dataset.pictured.items()},
+        rows=renamed_keys(ids, dataset.rows),
+        pictured=renamed_keys(ids, dataset.pictured),
         drawn=tuple(replace(image, instance=ids[image.instance]) for image in dataset.drawn),
-        gold_of={ids[id_]: laid for id_, laid in dataset.gold_of.items()},
-        patient_ids={ids[id_]: told for id_, told in dataset.patient_ids.items()},
-        aliases=tuple(dict.fromkeys(_aliases(dataset.instances, renamed))),
+        gold_of=renamed_keys(ids, dataset.gold_of),
+        patient_ids=renamed_keys(ids, dataset.patient_ids),
+        aliases=tuple(aliases),
     )
 
 
@@ -122,12 +130,11 @@ def _renamed(instance: Instance, names: _Names, group: Callable[[str], str]) -> 
     )
 
 
-def _aliases(before: Sequence[Instance], now: Sequence[Instance]) -> Iterator[Alias]:
-    for was, is_ in zip(before, now, strict=True):
-        if was.id != is_.id:
-            yield Alias(is_.id, "instance", was.id)
-        if was.cluster != is_.cluster:
-            yield Alias(is_.cluster, "cluster", was.cluster)
-        for old, new in zip((was.stratum, *dict.fromkeys(was.tags)), (is_.stratum, *is_.tags), strict=True):
-            if old != new:
-                yield Alias(new, "group", old)
+def _aliases(was: Instance, now: Instance) -> Iterator[Alias]:
+    if was.id != now.id:
+        yield Alias(now.id, "instance", was.id)
+    if was.cluster != now.cluster:
+        yield Alias(now.cluster, "cluster", was.cluster)
+    for old, new in zip((was.stratum, *dict.fromkeys(was.tags)), (now.stratum, *now.tags), strict=True):
+        if old != new:
+            yield Alias(new, "group", old)

@@ -14,6 +14,7 @@ import orjson
 from pydantic import Field, ValidationError
 
 from clinhallu_gate.errors import BadInput
+from clinhallu_gate.keeping import Keeper, KeptMap
 from clinhallu_gate.records import GoldTrace, Instance, Record
 from clinhallu_gate.vocabulary import GoldSource, Stage
 
@@ -152,13 +153,14 @@ class GoldBeside:
     drafts: Mapping[str, DraftedRow] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, manifest: Path) -> "GoldBeside":
+    def of(cls, manifest: Path, keeper: Keeper) -> "GoldBeside":
         """Read it. Raises ``BadInput``."""
-        drafts = read_lines(draft_folder(manifest) / DRAFT_FILE, DraftedRow)
-        return cls(
-            signed={line.id: line for line in read_lines(signed_file(manifest), SignedRow)},
-            drafts={line.id: line for line in drafts if line.gold is not None},
-        )
+        signed: KeptMap[SignedRow] = KeptMap(keeper)
+        signed.update((line.id, line) for line in read_lines(signed_file(manifest), SignedRow))
+        drafts: KeptMap[DraftedRow] = KeptMap(keeper)
+        lines = read_lines(draft_folder(manifest) / DRAFT_FILE, DraftedRow)
+        drafts.update((line.id, line) for line in lines if line.gold is not None)
+        return cls(signed, drafts)
 
     def lay(self, instance: Instance, pictured: Sequence[str]) -> Laid:
         """Return the gold of an instance whose ids are the manifest's own; ``pictured`` tells its images.

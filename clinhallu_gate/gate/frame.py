@@ -1,7 +1,8 @@
 """The instances of a run as arrays: who is in which stratum and cluster, and which scopes that gives."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from sys import intern
 
 import numpy as np
 
@@ -29,15 +30,20 @@ class Frame:
     @classmethod
     def of(cls, instances: Iterable[Instance]) -> "Frame":
         """Lay out the instances, in their order."""
-        listed = list(instances)
+        alike: dict[tuple[str, ...], tuple[str, ...]] = {}
+        columns = [
+            (each.uid, *map(intern, (each.dataset, each.stratum, each.cluster)), alike.setdefault(each.tags, each.tags))
+            for each in instances
+        ]
+        uids, datasets, strata, clusters, tags = zip(*columns, strict=True) if columns else ((),) * 5
         return cls(
-            uids=tuple(instance.uid for instance in listed),
-            datasets=tuple(instance.dataset for instance in listed),
-            stratum_names=tuple(instance.stratum for instance in listed),
-            stratum=_codes([(instance.dataset, instance.stratum) for instance in listed]),
-            cluster=_codes([(instance.dataset, instance.cluster) for instance in listed]),
-            cluster_names=tuple(instance.cluster for instance in listed),
-            tags=tuple(instance.tags for instance in listed),
+            uids=uids,
+            datasets=datasets,
+            stratum_names=strata,
+            stratum=_codes(zip(datasets, strata, strict=True)),
+            cluster=_codes(zip(datasets, clusters, strict=True)),
+            cluster_names=clusters,
+            tags=tags,
         )
 
     @property
@@ -73,6 +79,6 @@ class Frame:
         return np.array([i for i, names in enumerate(pairs) if scope == MEAN or scope in names], dtype=np.int64)
 
 
-def _codes(labels: Sequence[Hashable]) -> IntArray:
+def _codes(labels: Iterable[Hashable]) -> IntArray:
     known: dict[Hashable, int] = {}
     return np.array([known.setdefault(label, len(known)) for label in labels], dtype=np.int64)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, suppress
 from itertools import repeat
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from clinhallu_gate.engine.core import Engine
 from clinhallu_gate.engine.endpoint import HttpEndpoint
@@ -18,7 +18,7 @@ from clinhallu_gate.judge.examination import Examination
 from clinhallu_gate.judge.llm import LlmJudge
 from clinhallu_gate.judge.oracle import Oracle
 from clinhallu_gate.pipeline.asked import Asked
-from clinhallu_gate.pipeline.evaluate import Evaluator, work_of
+from clinhallu_gate.pipeline.evaluate import Evaluator, Work
 from clinhallu_gate.pipeline.examining import demand_fit, examine_judge
 from clinhallu_gate.pipeline.hosts import Hosts, Listeners
 from clinhallu_gate.pipeline.plan import Plan
@@ -36,7 +36,6 @@ WINDOW: Final = 64
 #: Instances between two looks, where evaluation may end early: two such chunks are in flight, so the server never waits
 #: for a look, and no more than these two are asked in vain.
 CHUNK: Final = WINDOW // 2
-Work: TypeAlias = list[tuple[Instance, frozenset[Reading]]]
 
 
 class Asking:
@@ -104,20 +103,20 @@ class Asking:
         for number, chunk in enumerate(self._chunks(sizes)):
             if number:
                 await self._step_down(self._hosts.judge)
-            work = work_of(chunk.wanted, self._results)
+            work = Work(chunk.wanted, self._results)
             await self._each("traces", Plan(chunk.wanted).traces(self._prepared.protocol), work, evaluator.traces)
             await self._step_down(self._hosts.model)
             if not number:
                 await examine()
-            await self._each("judgements", _judgements(work), work, evaluator.verdicts)
+            await self._each("judgements", work.judgements, work, evaluator.verdicts)
             self._look(chunk)
 
     async def _side_by_side(self, evaluator: Evaluator) -> None:
         """Have traces judged as they come; the gates look at a chunk while the next one is in flight."""
-        work = work_of(self._plan.readings, self._results)
+        work = Work(self._plan.readings, self._results)
         name, total = "traces", self._plan.traces(self._prepared.protocol)
         if self._prepared.judge_model is not None:
-            name, total = "traces and judgements", total + _judgements(work)
+            name, total = "traces and judgements", total + work.judgements
         if self._stopping is None:
             await self._each(name, total, work, evaluator.both)
             return
@@ -125,7 +124,7 @@ class Asking:
         async with asyncio.TaskGroup() as group:
             before: tuple[Chunk, asyncio.Task[None]] | None = None
             for chunk in self._chunks(repeat(CHUNK)):
-                work = work_of(chunk.wanted, self._results)
+                work = Work(chunk.wanted, self._results)
                 task = group.create_task(each(work, lambda item: evaluator.both(*item), window=CHUNK))
                 if before is not None:
                     await before[1]
@@ -157,9 +156,9 @@ class Asking:
     ) -> None:
         """Have a judge say what the result tree does not; one that is not asked need not show anything."""
         opened = {uid: wanted & recorded.open_of(uid) for uid, wanted in self._plan.readings.items()}
-        work = work_of({uid: wanted for uid, wanted in opened.items() if wanted}, self._results)
+        work = Work({uid: wanted for uid, wanted in opened.items() if wanted}, self._results)
         await self._examine(judge, examined, wanted=examine and not isinstance(judge, NoJudge))
-        await self._each("judgements", _judgements(work), work, lambda *item: recorded.judge_open(judge, *item))
+        await self._each("judgements", work.judgements, work, lambda *item: recorded.judge_open(judge, *item))
 
     @property
     def _in_turn(self) -> bool:
@@ -268,7 +267,3 @@ class HostedEndpoint(Endpoint):
         self._ready.cancel()  # no effect once the server is up
         with suppress(asyncio.CancelledError, EvaluationFailed):
             await (await self._ready).close()
-
-
-def _judgements(work: Work) -> int:
-    return sum(len(wanted) for _, wanted in work)

@@ -4,8 +4,9 @@ Traces and verdicts are two steps, so that a judge that needs the same GPU can c
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from sys import intern
 
 from clinhallu_gate.address import address
 from clinhallu_gate.events import InstanceBegan, Listener, ignore
@@ -193,7 +194,27 @@ def _cost(drawn: Sequence[Completion]) -> CallCost:
     )
 
 
-def work_of(wanted: Mapping[str, frozenset[Reading]], results: Results) -> list[tuple[Instance, frozenset[Reading]]]:
-    """Return the instances (by uid) with their readings, instances of one cluster together."""
-    chosen = [(results.by_uid[uid], readings) for uid, readings in wanted.items()]
-    return sorted(chosen, key=lambda item: (item[0].dataset, item[0].cluster))
+class Work:
+    """Instances with what is sought of them, those of one cluster together; each instance is read at its turn.
+
+    Args:
+        wanted: Readings by uid.
+        results: Has the instances.
+    """
+
+    def __init__(self, wanted: Mapping[str, frozenset[Reading]], results: Results) -> None:
+        self._wanted = wanted
+        self._by_uid = results.by_uid
+        self._order = sorted(wanted, key=self._cluster)
+
+    def _cluster(self, uid: str) -> tuple[str, str]:
+        instance = self._by_uid[uid]
+        return intern(instance.dataset), intern(instance.cluster)
+
+    def __iter__(self) -> Iterator[tuple[Instance, frozenset[Reading]]]:
+        return ((self._by_uid[uid], self._wanted[uid]) for uid in self._order)
+
+    @property
+    def judgements(self) -> int:
+        """How many verdicts are sought."""
+        return sum(map(len, self._wanted.values()))

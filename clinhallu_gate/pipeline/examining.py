@@ -7,23 +7,28 @@ from clinhallu_gate.errors import EvaluationFailed
 from clinhallu_gate.events import Listener, PhaseBegan
 from clinhallu_gate.judge.examination import Examination, examine
 from clinhallu_gate.judge.probes import Probe, make_probes
+from clinhallu_gate.keeping import joined
 from clinhallu_gate.pipeline.prepared import Prepared
+from clinhallu_gate.pipeline.sampling import random_part
 from clinhallu_gate.ports import Judge
 from clinhallu_gate.records import Verdict
 
 #: Probes in flight; the engine's own limit is below it.
 WINDOW: Final = 128
+#: Instances whose gold is read for them: all of the benchmark's. Words and images of so many are held in memory.
+MOST: Final = 8192
 
 
 async def examine_judge(prepared: Prepared, judge: Judge, *, tell: Listener) -> Examination:
     """Put probes whose truth is known to the judge and return what it made of them.
 
     The probes follow from the data alone, all of them and not only a ``--limit``: so every run with the same judge,
-    protocol and data puts the same questions, and the store answers all but the first.
+    protocol and data puts the same questions, and the store answers all but the first. Of very large data they are
+    drawn from a random part, the same in each of these runs.
     """
-    everything = [instance for dataset in prepared.datasets for instance in dataset.instances]
+    everything = joined([dataset.instances for dataset in prepared.datasets])
     minima = prepared.thresholds.judge
-    probes = make_probes(everything, per_stage=minima.probes, seed=prepared.seed)
+    probes = make_probes(random_part(everything, MOST, prepared.seed), per_stage=minima.probes, seed=prepared.seed)
     tell(PhaseBegan("probes of the judge", len(probes)))
     verdicts: dict[str, Verdict] = {}
 

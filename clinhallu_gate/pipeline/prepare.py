@@ -27,6 +27,7 @@ from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.hosting.identity import endpoint_identity
 from clinhallu_gate.judge.labels import load_label_file
 from clinhallu_gate.judge.oracle import phantom_of
+from clinhallu_gate.keeping import joined
 from clinhallu_gate.pipeline.asked import Asked, asked_judge, asked_model, entry_of, known_entry
 from clinhallu_gate.pipeline.baseline import JudgedBy, baseline_verdicts, check_baseline
 from clinhallu_gate.pipeline.earlier import earlier_runs
@@ -35,6 +36,7 @@ from clinhallu_gate.pipeline.options import RunOptions
 from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.pipeline.public import public_rates
 from clinhallu_gate.pipeline.recorded import lay_over, recorded_data, recorded_model
+from clinhallu_gate.pipeline.sampling import random_part
 from clinhallu_gate.private import demand_private, private_folder
 from clinhallu_gate.protocol.load import load_protocol
 from clinhallu_gate.protocol.spec import Protocol
@@ -70,7 +72,7 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
     named = named_groups(thresholds)
     specs = options.data or _data_of(options, entry) or _no_data()
     datasets = load_data(specs, replace(loading, named=named, tell=tell))
-    everything = [instance for dataset in datasets for instance in dataset.instances]
+    everything = joined([dataset.instances for dataset in datasets])
     patients = any(instance.phi for instance in everything)
     if options.from_results and patients:
         raise BadInput("--from-results: not possible with patient data (phi), whose ids are pseudonyms here.")
@@ -204,18 +206,12 @@ def _check_numbers(options: RunOptions) -> None:
         raise BadInput(f"--call-timeout: {options.call_timeout_s:g} is not a time in seconds. Valid: more than 0.")
 
 
-def random_order(instances: Sequence[Instance], seed: str) -> list[Instance]:
-    """Return the instances in the order that ``seed`` fixes, the same on every machine."""
-    return sorted(instances, key=lambda item: hashlib.sha256(f"{seed}/{item.uid}".encode()).digest())
-
-
-def _limited(instances: Sequence[Instance], limit: int | None, seed: str) -> tuple[Instance, ...]:
+def _limited(instances: Sequence[Instance], limit: int | None, seed: str) -> Sequence[Instance]:
     if limit is None:
-        return tuple(instances)
+        return instances
     if limit < 1:
         raise BadInput(f"--limit: {limit} is not a number of instances. Valid: 1 to {len(instances)}.")
-    chosen = {instance.uid for instance in random_order(instances, seed)[:limit]}
-    return tuple(instance for instance in instances if instance.uid in chosen)
+    return random_part(instances, limit, seed)
 
 
 def _recorded_model(options: RunOptions) -> Asked:

@@ -1,6 +1,7 @@
 """A run that can start: what was found and checked, and what follows from it."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class Prepared:
     """None for the oracle, and for a result tree whose judgements have to do."""
     protocol: Protocol
     datasets: tuple[Dataset, ...]
-    instances: tuple[Instance, ...]
+    instances: Sequence[Instance]
     """What may be evaluated, after ``--limit``, in order of the data."""
     thresholds: Thresholds
     gates: tuple[GateSpec, ...]

@@ -1,6 +1,6 @@
 """Results that were made elsewhere: a tree of the benchmark's own code in place of a model."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -87,9 +87,9 @@ def recorded_data(folder: Path, model: str) -> tuple[str, ...]:
     return tuple(dataset for dataset in KEYS if (root / eval_folder(dataset, model)).is_dir())
 
 
-def lay_over(folder: Path, model: str, datasets: Sequence[Dataset], instances: Iterable[Instance]) -> Recorded:
+def lay_over(folder: Path, model: str, datasets: Sequence[Dataset], instances: Sequence[Instance]) -> Recorded:
     """Read the tree and lay it over ``instances``. Raises ``BadInput`` with a list of what does not fit."""
-    results = Results(tuple(instances))
+    results = Results(instances)
     tree = read_tree(folder, datasets=[dataset.name for dataset in datasets], model=model)
     opened: dict[str, set[Reading]] = {}
     for item in fill(results, tree, {dataset.name: dataset.rows for dataset in datasets}):

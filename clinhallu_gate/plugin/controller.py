@@ -105,7 +105,7 @@ class ControllerState:
     @property
     def uids(self) -> Sequence[str]:
         """Ids of the instances, in order of the data."""
-        return [instance.uid for instance in self.prepared.instances] if self.prepared else []
+        return self.prepared.frame.uids if self.prepared else ()
 
     @property
     def instances(self) -> Sequence[Instance]:

@@ -11,6 +11,7 @@ from clinhallu_gate.errors import BadInput
 from clinhallu_gate.plugin.exchange import NO_SERVER, Exchange, Selection, ServerAddress
 from clinhallu_gate.plugin.view import RunView
 from clinhallu_gate.records import Instance
+from clinhallu_gate.results import ByUid
 
 
 class WorkerState:
@@ -56,7 +57,7 @@ class WorkerState:
     @cached_property
     def view(self) -> RunView:
         """What the controller found."""
-        return self._exchange.read_results().view({instance.uid: instance for instance in self.instances})
+        return self._exchange.read_results().view(ByUid(self.instances))
 
     def server(self) -> ServerAddress:
         """Return the controller's model server. Raises ``BadInput`` if there is to be none."""

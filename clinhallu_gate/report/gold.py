@@ -7,6 +7,7 @@ from clinhallu_gate.config.thresholds import MEAN
 from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.gate.metrics import NO_BASELINE, members_of
 from clinhallu_gate.gate.result import GateResult
+from clinhallu_gate.keeping import selected
 from clinhallu_gate.records import Instance, Reading, Record
 from clinhallu_gate.report.names import ARM_TITLE, STAGE_TITLE
 from clinhallu_gate.report.visible import one_line
@@ -82,7 +83,7 @@ def _lines(gates: Sequence[GateResult], instances: Sequence[Instance], frame: Fr
     for reading, found in scopes.items():
         whole = found.get((MEAN, None))
         for gate in [whole] if whole else found.values():
-            members = [instances[place] for place in members_of(gate, frame)]
+            members = selected(instances, members_of(gate, frame).tolist())
             yield from _lacking(members, reading, arms[reading.arm], _where(gate))
 
 

@@ -1,7 +1,7 @@
 """What a run folder keeps beside its verdicts: every reply, the tree's own judgements, and the instances as read."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -98,7 +98,7 @@ def write_evidence(folder: Path, results: Results, rows: DatasetRows, about: Abo
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def _instance_lines(instances: tuple[Instance, ...], rows: DatasetRows) -> Iterator[dict[str, Any]]:
+def _instance_lines(instances: Sequence[Instance], rows: DatasetRows) -> Iterator[dict[str, Any]]:
     places = {name: {id_: place for place, id_ in enumerate(held)} for name, held in rows.items()}
     for place, instance in enumerate(instances):
         position = places.get(instance.dataset, {}).get(instance.id, place)

@@ -7,6 +7,7 @@ from dicom_studies import save
 from clinhallu_gate.datasets.cache import ImageCache
 from clinhallu_gate.datasets.dicom.taking import Taken, Want, take
 from clinhallu_gate.datasets.intake import Intake, Intakes
+from clinhallu_gate.keeping import Keeper
 
 
 def test_a_file_that_is_gone_costs_its_own_frames(tmp_path: Path) -> None:
@@ -15,7 +16,7 @@ def test_a_file_that_is_gone_costs_its_own_frames(tmp_path: Path) -> None:
     copy = tmp_path / "copy.dcm"
     copy.write_bytes(film.read_bytes())
     wants = [Want(film, 1), Want(film, 2), Want(film, 2, "100/50"), Want(copy, 1), Want(tmp_path / "gone.dcm", 1)]
-    found = take(wants, Intakes(Intake(ImageCache(tmp_path / "cache")), None), phi=False)
+    found = take(wants, Intakes(Intake(ImageCache(tmp_path / "cache")), None, Keeper(tmp_path)), phi=False)
     assert found.keys() == set(wants)
     assert found[wants[4]] == "cannot be read: No such file or directory"
     taken = [kept for want in wants[:4] if isinstance(kept := found[want], Taken)]
