@@ -26,6 +26,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from clinhallu_gate import keeping
+
 FEW, MANY = 10_000, 100_000
 #: What one more row may cost at the peak of any phase, in kB; its own texts come to 1.6.
 MAX_KB_PER_ROW: Final = 10.5
@@ -222,9 +224,12 @@ def run(folder: Path) -> dict[str, Any]:
 # --- what comes of it -------------------------------------------------------------------------------------------------
 
 
-def measure(few: int, many: int, *, formats: Sequence[str] = FORMATS, asks: bool = True) -> dict[str, Any]:
-    """Measure with both numbers of rows; ``asks`` does the whole run, too."""
-    by_rows = {number: _measured(number, formats, asks=asks) for number in (few, many)}
+def measure(
+    few: int, many: int, *, formats: Sequence[str] = FORMATS, asks: bool = True, at_hand: int | None = None
+) -> dict[str, Any]:
+    """Measure with both numbers of rows; ``asks`` does the whole run, too. ``at_hand`` values stay in memory."""
+    kept = [] if at_hand is None else ["--at-hand", str(at_hand)]
+    by_rows = {number: _measured(number, formats, kept, asks=asks) for number in (few, many)}
     per_row = {
         name: {
             phase: {
@@ -243,13 +248,13 @@ def measure(few: int, many: int, *, formats: Sequence[str] = FORMATS, asks: bool
     }
 
 
-def _measured(number: int, formats: Sequence[str], *, asks: bool) -> dict[str, Any]:
+def _measured(number: int, formats: Sequence[str], kept: Sequence[str], *, asks: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         _in_a_process("--write", scratch, str(number))
-        loads = {kind: _in_a_process("--load", f"{scratch}/manifest.{kind}") for kind in formats}
+        loads = {kind: _in_a_process("--load", f"{scratch}/manifest.{kind}", *kept) for kind in formats}
         assert all(found["rows"] == number for found in loads.values()), loads
         assert len({found["sha256"] for found in loads.values()}) == 1, "the same rows have one digest in every format"
-        whole = {"run": _in_a_process("--run", scratch)} if asks else {}
+        whole = {"run": _in_a_process("--run", scratch, *kept)} if asks else {}
     return {name: found["phases"] for name, found in (loads | whole).items()}
 
 
@@ -271,6 +276,7 @@ def main() -> int:
     options.add_argument("--rows", nargs=2, type=int, default=(FEW, MANY), metavar=("FEW", "MANY"))
     options.add_argument("--formats", nargs="+", default=FORMATS, choices=FORMATS, help="default: all")
     options.add_argument("--load-only", action="store_true", help="no whole run")
+    options.add_argument("--at-hand", type=int, metavar="N", help="values that stay in memory; default: as in any run")
     options.add_argument("--write", nargs=2, metavar=("DIR", "ROWS"), help=argparse.SUPPRESS)
     options.add_argument("--load", type=Path, help=argparse.SUPPRESS)
     options.add_argument("--run", type=Path, help=argparse.SUPPRESS)
@@ -278,10 +284,12 @@ def main() -> int:
     if chosen.write:
         write(Path(chosen.write[0]), int(chosen.write[1]))
         return 0
+    if chosen.at_hand is not None:
+        keeping.AT_HAND = chosen.at_hand  # type: ignore[misc]
     if chosen.load or chosen.run:
         print(json.dumps(load(chosen.load) if chosen.load else run(chosen.run)))
         return 0
-    found = measure(*chosen.rows, formats=chosen.formats, asks=not chosen.load_only)
+    found = measure(*chosen.rows, formats=chosen.formats, asks=not chosen.load_only, at_hand=chosen.at_hand)
     print(json.dumps(found, indent=2))
     return int(found["worst_kb_per_row"] > MAX_KB_PER_ROW)
 

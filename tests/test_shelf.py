@@ -54,10 +54,26 @@ def test_nothing_is_left_in_the_folder(tmp_path: Path) -> None:
     gc.collect()  # a file that is left open would be a warning, and so an error
 
 
+def test_a_folder_that_is_not_there_is_not_left_either(tmp_path: Path) -> None:
+    """More than is written at once, so that a file is there."""
+    shelf = Shelf(tmp_path / "private")
+    put = [shelf.put({"a": "patient" * number}) for number in range(1_000)]
+    assert [each["a"] for each in put] == ["patient" * number for number in range(1_000)]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_others_use_stays(tmp_path: Path) -> None:
+    """With what they have put into it."""
+    (tmp_path / "private").mkdir()
+    Shelf(tmp_path / "private").write("patient" * 10**6)
+    assert list(tmp_path.iterdir()) == [tmp_path / "private"]
+
+
 def test_a_folder_that_cannot_be_written_ends_the_evaluation(tmp_path: Path) -> None:
     """With the folder in the message."""
-    with pytest.raises(EvaluationFailed, match="gone: cannot be written"):
-        Shelf(tmp_path / "gone").put({})
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(EvaluationFailed, match="taken: cannot be written: File exists"):
+        Shelf(tmp_path / "taken").write("patient" * 10**6)
 
 
 def test_results_put_away_all_but_verdicts(tmp_path: Path) -> None:
