@@ -7,6 +7,7 @@ from sys import intern
 from typing import Any, Final
 
 from clinhallu_gate.datasets.check import Unfit, options_of
+from clinhallu_gate.datasets.checked import Checked, RowsByPlace
 from clinhallu_gate.datasets.clusters import components
 from clinhallu_gate.datasets.dataset import Dataset, Selected, content_digest
 from clinhallu_gate.datasets.frozen_list import Frozen
@@ -16,7 +17,7 @@ from clinhallu_gate.datasets.problems import Problem, shown, told
 from clinhallu_gate.datasets.reading import RawRow
 from clinhallu_gate.datasets.row import REPORTS, TAGGED, Row
 from clinhallu_gate.datasets.signed import GoldBeside, Laid
-from clinhallu_gate.datasets.study import Headers, Studies, Study
+from clinhallu_gate.datasets.study import Headers, Studies
 from clinhallu_gate.keeping import Keeper, Kept, KeptList, KeptMap
 from clinhallu_gate.records import Image, Instance
 from clinhallu_gate.vocabulary import GoldSource, Stage
@@ -24,53 +25,6 @@ from clinhallu_gate.vocabulary import GoldSource, Stage
 _NAMED: Final = ("source_id", "id", "original_index")
 _NO_NUMBER: Final = 2**63
 """Sorts after every number, which sorts by its length and then its digits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A row that makes sense, and where it stands."""
-
-    id: str
-    """Its identity within the data set."""
-    file: str
-    number: int
-    """As ``RawRow``."""
-    content: Kept[Mapping[str, Any]]
-    """The row as it was read."""
-    checked: Kept[Row]
-    keeper: Keeper
-    study: Study | None = None
-    """What DICOM files gave for it."""
-
-    @property
-    def row(self) -> Row:
-        """The row as it was checked, or drawn."""
-        return self.keeper.get(self.checked)
-
-    @property
-    def place(self) -> str:
-        """Which row it is: several may bear one identity until it is known which of them are taken."""
-        return f"{self.file}:{self.number}"
-
-    def problem(self, text: str) -> Problem:
-        """Say what is wrong with it."""
-        return Problem(self.file, self.number, text)
-
-
-class _Rows(Mapping[str, Row]):
-    """Rows by their place, read when they are asked for."""
-
-    def __init__(self, items: Iterable[Checked]) -> None:
-        self.items_at: Final = {item.place: item for item in items}
-
-    def __getitem__(self, place: str) -> Row:
-        return self.items_at[place].row
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.items_at)
-
-    def __len__(self) -> int:
-        return len(self.items_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +120,7 @@ class Assembly:
             files=headers.files,
             identifiers=headers.identifiers,
             patient_ids={item.id: item.study.patient_id for item in usable if item.study and item.study.patient_id},
-            pictured={item.id: self._pictured(item) for item in usable if item.study},
+            pictured={item.id: self._pictured(item, item.row) for item in usable if item.study},
             drawn=tuple(
                 replace(image, instance=item.id) for item in usable if item.study for image in item.study.drawn
             ),
@@ -179,12 +133,12 @@ class Assembly:
 
     def _made(self, usable: Sequence[Checked]) -> "_Made":
         """Return the instances, with the gold that was laid over them."""
-        clusters = components((item.id, [*_shared(item), *_telling(item, self._images(item.row))]) for item in usable)
+        clusters = components((item.id, self._connecting(item)) for item in usable)
         made = _Made(self.intakes.keeper)
         for item in usable:
             row = item.row
             instance = instance_of(self.name, row, self._images(row), clusters[item.id])
-            laid = None if self.beside is None else self.beside.lay(instance, self._pictured(item))
+            laid = None if self.beside is None else self.beside.lay(instance, self._pictured(item, row))
             made.add(item, instance, laid)
         return made
 
@@ -192,11 +146,19 @@ class Assembly:
         """Return what is sent for a row's images."""
         return tuple(image for name in row.images if isinstance(image := self.taken[name], Image))
 
-    def _pictured(self, item: Checked) -> tuple[str, ...]:
+    def _connecting(self, item: Checked) -> Iterator[Hashable]:
+        """Yield what makes a row and others with it one cluster: a patient, a video, an image."""
+        row, study = item.row, item.study
+        yield from ((kind, value) for kind, value in (("group", row.group), ("video", row.video_id)) if value)
+        yield from study.shared if study else ()
+        # Images of one brightness others have by chance.
+        yield from {image.sha256 for image in self._images(row)} - (study.blank if study else frozenset())
+
+    def _pictured(self, item: Checked, row: Row) -> tuple[str, ...]:
         """Return what tells which images a row speaks of: a study as a whole, of others what is sent."""
         if item.study is None:
-            return tuple(image.sha256 for image in self._images(item.row))
-        plain = (self.taken[name] for name in item.row.images if name not in item.study.images)
+            return tuple(image.sha256 for image in self._images(row))
+        plain = (self.taken[name] for name in row.images if name not in item.study.images)
         return (item.study.source, *(image.sha256 for image in plain if isinstance(image, Image)))
 
     def _rows(self, raws: Iterable[RawRow]) -> tuple[int, list[Checked]]:
@@ -206,16 +168,12 @@ class Assembly:
             if raw.content.get("phi", False) not in (False, None):
                 self.patients.add(raw.file)
             try:
-                checked.append(self._kept(raw, self._fit(raw)))
+                checked.append(Checked.of(raw, self._fit(raw), self.intakes.keeper))
             except Unfit as unfit:
                 if self._is_none_of_ours(raw):
                     continue
                 self.problems += [Problem(raw.file, raw.number, line) for line in unfit.lines]
         return total, checked
-
-    def _kept(self, raw: RawRow, row: Row) -> Checked:
-        keeper = self.intakes.keeper
-        return Checked(str(row.identity), raw.file, raw.number, keeper.keep(raw.content), keeper.keep(row), keeper)
 
     def _without_twins(self, taken: Sequence[Checked]) -> list[Checked]:
         """Return the first row of each identity; rows that are not taken, such as last year's, are in nobody's way."""
@@ -230,7 +188,7 @@ class Assembly:
         """Read what rows name of DICOM, and draw it for rows that are taken."""
         if self.studies is None:
             return Headers()
-        rows = _Rows(checked)
+        rows = RowsByPlace(checked)
         return self.studies.read(
             rows, lambda place, row: self.choosing.wants(f"{self.name}/{rows.items_at[place].id}", row.study_date)
         )
@@ -269,7 +227,7 @@ class Assembly:
                 found.append(item)
             else:
                 self.taken.update(study.images.items())
-                found.append(replace(item, checked=item.keeper.keep(study.row), study=study))
+                found.append(item.drawn(study))
         return found
 
     def _take(self, checked: Sequence[Checked]) -> None:
@@ -321,10 +279,10 @@ def _with_gold(instance: Instance, laid: Laid | None) -> Instance:
 
 def _kept(item: Checked, laid: Laid | None) -> Kept[Mapping[str, Any]]:
     """Return a row as a run keeps it: without its report, and with the gold that was laid over it."""
-    content = item.keeper.get(item.content)
+    content = item.content
     laid_over = laid is not None and laid.source in (GoldSource.SIGNED, GoldSource.UNSIGNED)
     if laid is None or not (laid_over or any(name in content for name in REPORTS)):
-        return item.content
+        return item.kept_content
     kept = {name: value for name, value in content.items() if name not in REPORTS}
     if laid_over:
         flat = {f"gold_{name}" for name in _NESTED.values()}
@@ -339,17 +297,6 @@ _NESTED: Final = {
     Stage.KNOWLEDGE_RECALL: "knowledge_recall",
     Stage.REASONING_INTEGRATION: "reasoning",
 }
-
-
-def _shared(item: Checked) -> list[Hashable]:
-    """Return what a row shares with others beside images."""
-    said = (("group", item.row.group), ("video", item.row.video_id))
-    return [*((kind, value) for kind, value in said if value), *(item.study.shared if item.study else ())]
-
-
-def _telling(item: Checked, images: Sequence[Image]) -> set[str]:
-    """Return the digests of images that nobody else has by chance."""
-    return {image.sha256 for image in images} - (item.study.blank if item.study else frozenset())
 
 
 def instance_of(dataset: str, row: Row, images: tuple[Image, ...], cluster: str) -> Instance:

@@ -90,6 +90,7 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
         protocol=protocol,
         datasets=datasets,
         instances=instances,
+        patient_data=patients,
         thresholds=thresholds,
         gates=expand(thresholds, Frame.of(everything).strata),
         frame=Frame.of(instances),

@@ -42,6 +42,8 @@ class Prepared:
     datasets: tuple[Dataset, ...]
     instances: Sequence[Instance]
     """What may be evaluated, after ``--limit``, in order of the data."""
+    patient_data: bool
+    """Whether any instance of the data is of a patient, also if ``--limit`` leaves it out."""
     thresholds: Thresholds
     gates: tuple[GateSpec, ...]
     frame: Frame
@@ -133,11 +135,6 @@ class Prepared:
         """How many strata of the data ``--limit`` left without an instance."""
         everything = Frame.of(instance for dataset in self.datasets for instance in dataset.instances)
         return sum(map(len, everything.strata.values())) - sum(map(len, self.frame.strata.values()))
-
-    @property
-    def patient_data(self) -> bool:
-        """Whether any instance of the data is of a patient, also if ``--limit`` leaves it out."""
-        return any(instance.phi for dataset in self.datasets for instance in dataset.instances)
 
     @property
     def detail(self) -> Detail:
