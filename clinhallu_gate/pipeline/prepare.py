@@ -1,7 +1,9 @@
 """Look at everything a run needs before anything is asked: model, data, protocol, thresholds, folder."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +46,7 @@ from clinhallu_gate.pseudonym import site_key
 from clinhallu_gate.records import Instance
 from clinhallu_gate.report.beside_public import Rates
 from clinhallu_gate.scan.accepted import read_accepted
+from clinhallu_gate.scan.values import Accepted
 from clinhallu_gate.vocabulary import Detail
 
 DEFAULT_THRESHOLDS: Final = "thresholds/default.yaml"
@@ -56,6 +59,27 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
     With ``look_only`` (to collect tests and run none) no server and no hub is asked who the model is.
     ``tell`` hears how far a long fetch of data is.
     """
+    named = _named(options, look_only=look_only)
+    with _tidied(options, named.run_dir, ends=look_only):
+        return _beside_others(_with_data(options, named, look_only=look_only, tell=tell))
+
+
+class _Named(NamedTuple):
+    """What options name beside the data."""
+
+    protocol: Protocol
+    model: Asked | None
+    """None if it is not asked before the data are known."""
+    entry: ModelEntry
+    thresholds: Thresholds
+    run_dir: Path
+    private_cache: Path
+    chosen: "_Chosen"
+    accepted: tuple[Accepted, ...]
+
+
+def _named(options: RunOptions, *, look_only: bool) -> _Named:
+    """Read it. Raises ``BadInput``."""
     _check_words(options)
     _check_numbers(options)
     protocol = load_protocol(options.protocol, options.prompt_pack)
@@ -68,15 +92,33 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
     run_dir = options.run_dir or _run_dir(options.root, entry.name)
     chosen, private_cache = _chosen(options), _private_cache(options, run_dir)
     accepted = read_accepted(options.accepted_values, run_dir=run_dir) if options.accepted_values else ()
-    loading = _loading(options, entry, chosen, private_cache)
-    named = named_groups(thresholds)
-    specs = options.data or _data_of(options, entry) or _no_data()
-    datasets = load_data(specs, replace(loading, named=named, tell=tell))
+    return _Named(protocol, model, entry, thresholds, run_dir, private_cache, chosen, tuple(accepted))
+
+
+@contextmanager
+def _tidied(options: RunOptions, run_dir: Path, *, ends: bool) -> Iterator[None]:
+    """Leave no image of a patient beside a run folder that will never be, and whose name nobody was told."""
+    folder = private_folder(run_dir)
+    unnamed = options.run_dir is None and not folder.exists()
+    ended = True
+    try:
+        yield
+        ended = ends
+    finally:
+        if unnamed and ended:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _with_data(options: RunOptions, named: _Named, *, look_only: bool, tell: Callable[[str], None]) -> Prepared:
+    """Load the data, and see that all that is named fits them. Raises ``BadInput``."""
+    protocol, entry, thresholds = named.protocol, named.entry, named.thresholds
+    loading = replace(_loading(options, named), named=named_groups(thresholds), tell=tell)
+    datasets = load_data(options.data or _data_of(options, entry) or _no_data(), loading)
     everything = joined([dataset.instances for dataset in datasets])
     patients = any(instance.phi for instance in everything)
     if options.from_results and patients:
         raise BadInput("--from-results: not possible with patient data (phi), whose ids are pseudonyms here.")
-    model = model or asked_model(options, look_only=look_only, patients=patients)
+    model = named.model or asked_model(options, look_only=look_only, patients=patients)
     judge = _judge(options, entry, look_only=look_only, patients=patients)
     _demand_prompts(protocol, model, judge)
     seed = hashlib.sha256(":".join(sorted(dataset.sha256 for dataset in datasets)).encode()).hexdigest()
@@ -97,30 +139,30 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
         labels=load_label_file(options.labels, everything) if options.labels else None,
         recorded=lay_over(tree, entry.name, datasets, instances) if tree else None,
         baseline_of=None,
-        run_dir=run_dir,
+        run_dir=named.run_dir,
         earlier=earlier_runs(_runs_of(options.root, entry.name), model_sha256=model.digest, datasets=datasets),
-        preflight=look_at_files(options, datasets, private_cache) if patients and not look_only else None,
+        preflight=look_at_files(options, datasets, named.private_cache) if patients and not look_only else None,
         seed=seed,
-        period=chosen.period,
-        frozen=chosen.frozen,
-        accepted=accepted,
+        period=named.chosen.period,
+        frozen=named.chosen.frozen,
+        accepted=named.accepted,
     )
     if prepared.by_oracle:
         for instance in everything:
             phantom_of(instance)
-    return _beside_others(prepared)
+    return prepared
 
 
-def _loading(options: RunOptions, entry: ModelEntry, chosen: "_Chosen", private_cache: Path) -> DataOptions:
+def _loading(options: RunOptions, named: _Named) -> DataOptions:
     """Return how data are loaded for a model."""
     return DataOptions(
         _data_root(options),
         options.allow_bad_rows,
-        period=chosen.period,
-        frozen=chosen.frozen,
-        private_cache=private_cache,
+        period=named.chosen.period,
+        frozen=named.chosen.frozen,
+        private_cache=named.private_cache,
         allow_hosts=options.allow_hosts,
-        max_images=entry.max_images or MAX_IMAGES,
+        max_images=named.entry.max_images or MAX_IMAGES,
         allow_unsigned_gold=options.allow_unsigned_gold,
     )
 
