@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from clinhallu_gate.pipeline.printing import QUIET
 
 #: A container's root has no user namespaces to build a sandbox from, and often 64 MiB in /dev/shm.
 CONTAINED: Final = ("--no-sandbox", "--disable-dev-shm-usage")
+#: A line of the console is there by then, whatever else the machine does.
+_LATEST_S: Final = 30
 RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
 
@@ -51,6 +54,7 @@ class Screen:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         # Both programs are named, so selenium looks for none, and downloads none.
         self.driver = Chrome(options=options, service=Service(executable_path=driver))
+        self._said = 0
 
     def open(self, file: Path, look: Look = WIDE) -> None:
         """Show a file as this reader sees it, with empty logs, and wait until it has loaded."""
@@ -81,8 +85,20 @@ class Screen:
         return self.driver.execute_script(script, *arguments)
 
     def complaints(self) -> list[str]:
-        """Return, and forget, what the console says: errors, and what the page's policy refused."""
-        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}]
+        """Return, and forget, what the console says: errors, and what the page's policy refused.
+
+        What was said may come late: a line of our own is the last one.
+        """
+        self._said += 1
+        last = f"the end of what was said, {self._said}"
+        self.run("console.error(arguments[0])", last)
+        said: list[str] = []
+        until = time.monotonic() + _LATEST_S
+        while not any(last in message for message in said):
+            assert time.monotonic() < until, "the console is silent"
+            entries = self.driver.get_log("browser")
+            said += [entry["message"] for entry in entries if entry["level"] in {"SEVERE", "WARNING"}]
+        return [message for message in said if last not in message]
 
     def requests(self) -> list[str]:
         """Return, and forget, the addresses that the page has asked for.

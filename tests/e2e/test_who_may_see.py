@@ -51,7 +51,7 @@ broken.parse = parse
 import clinhallu_gate.pipeline.folder as broken
 
 def write_evidence(folder, results, rows, about):
-    raise KeyError(str(rows))
+    raise KeyError(str({name: list(held.values()) for name, held in rows.items()}))
 
 broken.write_evidence = write_evidence
 """,
@@ -59,7 +59,7 @@ broken.write_evidence = write_evidence
 import clinhallu_gate.datasets.load as broken
 
 def protect(datasets, *rest):
-    raise RuntimeError(f"what is {[dataset.instances for dataset in datasets]}")
+    raise RuntimeError(f"what is {[list(dataset.instances) for dataset in datasets]}")
 
 broken.protect = protect
 """,
@@ -67,7 +67,7 @@ broken.protect = protect
 import clinhallu_gate.plugin.controller as broken
 
 def capable(prepared):
-    raise KeyError(str(prepared.datasets))
+    raise KeyError(str([list(dataset.rows.values()) for dataset in prepared.datasets]))
 
 broken.ControllerState._demand_approvable = lambda self, selection, prepared: capable(prepared)
 """,
@@ -75,7 +75,7 @@ broken.ControllerState._demand_approvable = lambda self, selection, prepared: ca
 from clinhallu_gate.plugin.exchange import Exchange
 
 def write_data(self, model, instances, gates):
-    raise OSError(28, str(instances))
+    raise OSError(28, str([instance.question for instance in instances]))
 
 Exchange.write_data = write_data
 """,
