@@ -175,8 +175,8 @@ class Instant:
         """Nothing is open."""
 
 
-def run(folder: Path) -> dict[str, Any]:
-    """Do a whole run over the manifest in ``folder``."""
+def run(folder: Path, *, writes: bool) -> dict[str, Any]:
+    """Do a run over the manifest in ``folder``, whole or up to its decisions."""
     from clinhallu_gate.gate.decide import decide_all  # noqa: PLC0415 - no part of the first phase
     from clinhallu_gate.pipeline import asking  # noqa: PLC0415 - as above
     from clinhallu_gate.pipeline.folder import begin_folder, write_folder  # noqa: PLC0415 - as above
@@ -205,7 +205,8 @@ def run(folder: Path) -> dict[str, Any]:
     assert not done.failure, done.failure
     assert not done.tally.failed + done.judge_tally.failed
     phases.run("decide", lambda: decide_all(prepared.gates, prepared.frame, done.results.bare_verdict, prepared.rules))
-    phases.run("write", lambda: write_folder(done))
+    if writes:
+        phases.run("write", lambda: write_folder(done))
     done.stop()
     return {
         "phases": phases.found,
@@ -225,11 +226,10 @@ def run(folder: Path) -> dict[str, Any]:
 
 
 def measure(
-    few: int, many: int, *, formats: Sequence[str] = FORMATS, asks: bool = True, at_hand: int | None = None
+    few: int, many: int, own: Sequence[str], *, formats: Sequence[str] = FORMATS, asks: bool = True
 ) -> dict[str, Any]:
-    """Measure with both numbers of rows; ``asks`` does the whole run, too. ``at_hand`` values stay in memory."""
-    kept = [] if at_hand is None else ["--at-hand", str(at_hand)]
-    by_rows = {number: _measured(number, formats, kept, asks=asks) for number in (few, many)}
+    """Measure with both numbers of rows; ``asks`` does a run, too. ``own`` are options of the measured processes."""
+    by_rows = {number: _measured(number, formats, own, asks=asks) for number in (few, many)}
     per_row = {
         name: {
             phase: {
@@ -248,13 +248,13 @@ def measure(
     }
 
 
-def _measured(number: int, formats: Sequence[str], kept: Sequence[str], *, asks: bool) -> dict[str, Any]:
+def _measured(number: int, formats: Sequence[str], own: Sequence[str], *, asks: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         _in_a_process("--write", scratch, str(number))
-        loads = {kind: _in_a_process("--load", f"{scratch}/manifest.{kind}", *kept) for kind in formats}
+        loads = {kind: _in_a_process("--load", f"{scratch}/manifest.{kind}", *own) for kind in formats}
         assert all(found["rows"] == number for found in loads.values()), loads
         assert len({found["sha256"] for found in loads.values()}) == 1, "the same rows have one digest in every format"
-        whole = {"run": _in_a_process("--run", scratch, *kept)} if asks else {}
+        whole = {"run": _in_a_process("--run", scratch, *own)} if asks else {}
     return {name: found["phases"] for name, found in (loads | whole).items()}
 
 
@@ -276,6 +276,7 @@ def main() -> int:
     options.add_argument("--rows", nargs=2, type=int, default=(FEW, MANY), metavar=("FEW", "MANY"))
     options.add_argument("--formats", nargs="+", default=FORMATS, choices=FORMATS, help="default: all")
     options.add_argument("--load-only", action="store_true", help="no whole run")
+    options.add_argument("--no-folder", action="store_true", help="the run ends with its decisions")
     options.add_argument("--at-hand", type=int, metavar="N", help="values that stay in memory; default: as in any run")
     options.add_argument("--write", nargs=2, metavar=("DIR", "ROWS"), help=argparse.SUPPRESS)
     options.add_argument("--load", type=Path, help=argparse.SUPPRESS)
@@ -287,9 +288,11 @@ def main() -> int:
     if chosen.at_hand is not None:
         keeping.AT_HAND = chosen.at_hand  # type: ignore[misc]
     if chosen.load or chosen.run:
-        print(json.dumps(load(chosen.load) if chosen.load else run(chosen.run)))
+        print(json.dumps(load(chosen.load) if chosen.load else run(chosen.run, writes=not chosen.no_folder)))
         return 0
-    found = measure(*chosen.rows, formats=chosen.formats, asks=not chosen.load_only, at_hand=chosen.at_hand)
+    own = ["--no-folder"] if chosen.no_folder else []
+    own += [] if chosen.at_hand is None else ["--at-hand", str(chosen.at_hand)]
+    found = measure(*chosen.rows, own, formats=chosen.formats, asks=not chosen.load_only)
     print(json.dumps(found, indent=2))
     return int(found["worst_kb_per_row"] > MAX_KB_PER_ROW)
 

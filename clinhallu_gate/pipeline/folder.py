@@ -11,7 +11,7 @@ from clinhallu_gate.judge.agreement import agreement
 from clinhallu_gate.pipeline.about import about_of
 from clinhallu_gate.pipeline.drawn import write_drawn
 from clinhallu_gate.pipeline.flips import write_flips
-from clinhallu_gate.pipeline.gold_use import alarms, gold_counts, write_signatures
+from clinhallu_gate.pipeline.gold_use import alarms, write_signatures
 from clinhallu_gate.pipeline.ids import write_ids
 from clinhallu_gate.pipeline.known import keep_findings, known_of, scan_folder
 from clinhallu_gate.pipeline.manifest import Manifest, machine, manifest_of, versions
@@ -214,7 +214,7 @@ def _beside(run: Run, results: Results) -> decision.Beside:
             agreement=agreed,
             early_stop=stopped,
             repeats=repeats,
-            gold=gold_counts(run.prepared),
+            gold=run.prepared.gold,
         )
     return decision.Beside(
         scorings={} if run.skipped else _scorings(results),
@@ -225,7 +225,7 @@ def _beside(run: Run, results: Results) -> decision.Beside:
         examination=examination,
         agreement=agreed,
         placement=placement_of(run.prepared, results),
-        gold=gold_counts(run.prepared),
+        gold=run.prepared.gold,
     )
 
 

@@ -2,10 +2,11 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from clinhallu_gate.datasets.signed import NOBODY, Laid
+from clinhallu_gate.datasets.dataset import Dataset
+from clinhallu_gate.datasets.signed import NOBODY
 from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.records import Instance
 from clinhallu_gate.report.gold import UNSIGNED, GoldCounts, unsigned_note
@@ -15,23 +16,29 @@ SIGNATURES_FILE: Final = "signatures.csv"
 _NAMED: Final = 10
 
 
-def gold_counts(prepared: Prepared) -> GoldCounts | None:
-    """Return of how many instances the gold is whose word; None for data that come with theirs."""
-    laid = _laid(prepared)
-    if not laid:
+def gold_counts(datasets: Sequence[Dataset], instances: Sequence[Instance]) -> GoldCounts | None:
+    """Return of how many instances the gold is whose word; None for data that come with theirs.
+
+    Args:
+        datasets: All data.
+        instances: Those of the run.
+    """
+    gold_of = {dataset.name: dataset.gold_of for dataset in datasets}
+    if not any(gold_of.values()):
         return None
-    source = Counter(laid[each.uid].source if each.uid in laid else _as_released(each) for each in prepared.instances)
-    signed = (laid[each.uid].signed for each in prepared.instances if each.uid in laid)
+    source: Counter[GoldSource] = Counter()
+    reviewers: set[str] = set()
+    for each in instances:
+        laid = gold_of[each.dataset].get(each.id)
+        source[laid.source if laid else _as_released(each)] += 1
+        if laid is not None and laid.signed is not None:
+            reviewers.add(laid.signed.reviewer)
     return GoldCounts(
-        instances=len(prepared.instances),
+        instances=len(instances),
         **{str(each): source[each] for each in GoldSource},
-        reviewers=len({row.reviewer for row in signed if row is not None}),
-        note=unsigned_note(source[GoldSource.UNSIGNED], len(prepared.instances)),
+        reviewers=len(reviewers),
+        note=unsigned_note(source[GoldSource.UNSIGNED], len(instances)),
     )
-
-
-def _laid(prepared: Prepared) -> dict[str, Laid]:
-    return {f"{dataset.name}/{id_}": laid for dataset in prepared.datasets for id_, laid in dataset.gold_of.items()}
 
 
 def _as_released(instance: Instance) -> GoldSource:
@@ -41,13 +48,13 @@ def _as_released(instance: Instance) -> GoldSource:
 
 def alarms(prepared: Prepared) -> tuple[str, ...]:
     """Return what has to be said of gold before any figure is."""
-    counts = gold_counts(prepared)
+    counts = prepared.gold
     return (f"{UNSIGNED}: {counts.note}",) if counts is not None and counts.note else ()
 
 
 def notes_on_gold(prepared: Prepared) -> Iterator[str]:
     """Say who stands for the gold of a site's own data, and which signatures do not hold."""
-    counts = gold_counts(prepared)
+    counts = prepared.gold
     if counts is None:
         return
     said = {
@@ -68,13 +75,13 @@ def write_signatures(prepared: Prepared) -> None:
 
     Where nobody signed anything there is no such file.
     """
-    laid = _laid(prepared)
-    if not any(one.signed for one in laid.values()):
+    if not any(laid.signed for dataset in prepared.datasets for laid in dataset.gold_of.values()):
         return
     with (prepared.kept_dir / SIGNATURES_FILE).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("instance", "gold", "reviewer", "signed", "edited", "drafted_by"))
-        for uid, one in laid.items():
-            row = one.signed
-            by = (row.reviewer, row.signed, str(row.edited).lower(), row.drafted_by) if row else ("",) * 4
-            writer.writerow((uid, one.source, *by))
+        for dataset in prepared.datasets:
+            for id_, laid in dataset.gold_of.items():
+                row = laid.signed
+                by = (row.reviewer, row.signed, str(row.edited).lower(), row.drafted_by) if row else ("",) * 4
+                writer.writerow((f"{dataset.name}/{id_}", laid.source, *by))

@@ -12,7 +12,6 @@ from clinhallu_gate import __version__
 from clinhallu_gate.datasets.dataset import MAX_IMAGES
 from clinhallu_gate.datasets.load import Dataset
 from clinhallu_gate.pipeline.drawn import summary_of
-from clinhallu_gate.pipeline.gold_use import gold_counts
 from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.pipeline.run import Run
 from clinhallu_gate.records import Record
@@ -95,7 +94,7 @@ class Manifest(Record):
 
 def manifest_of(prepared: Prepared, *, started: str, run: Run | None = None) -> Manifest:
     """Return the manifest of a run that is to start, or of one that has ended."""
-    options, counts = prepared.options, gold_counts(prepared)
+    options, counts = prepared.options, prepared.gold
     return Manifest(
         command=options.command,
         started=started,

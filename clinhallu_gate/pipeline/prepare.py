@@ -33,6 +33,7 @@ from clinhallu_gate.keeping import joined
 from clinhallu_gate.pipeline.asked import Asked, asked_judge, asked_model, entry_of, known_entry
 from clinhallu_gate.pipeline.baseline import JudgedBy, baseline_verdicts, check_baseline
 from clinhallu_gate.pipeline.earlier import earlier_runs
+from clinhallu_gate.pipeline.gold_use import gold_counts
 from clinhallu_gate.pipeline.looking import look_at_files
 from clinhallu_gate.pipeline.options import RunOptions
 from clinhallu_gate.pipeline.prepared import Prepared
@@ -141,6 +142,7 @@ def _with_data(options: RunOptions, named: _Named, *, look_only: bool, tell: Cal
         baseline_of=None,
         run_dir=named.run_dir,
         earlier=earlier_runs(_runs_of(options.root, entry.name), model_sha256=model.digest, datasets=datasets),
+        gold=gold_counts(datasets, instances),
         preflight=look_at_files(options, datasets, named.private_cache) if patients and not look_only else None,
         seed=seed,
         period=named.chosen.period,

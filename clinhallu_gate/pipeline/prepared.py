@@ -26,6 +26,7 @@ from clinhallu_gate.private import private_folder
 from clinhallu_gate.protocol.spec import Protocol
 from clinhallu_gate.records import Instance
 from clinhallu_gate.report.beside_public import Rates
+from clinhallu_gate.report.gold import GoldCounts
 from clinhallu_gate.scan.values import Accepted
 from clinhallu_gate.vocabulary import Detail
 
@@ -56,6 +57,8 @@ class Prepared:
     run_dir: Path
     earlier: tuple[str, ...]
     """Runs of this very model on these very data that lie where they are kept by default."""
+    gold: GoldCounts | None
+    """Whose word the gold of the instances is; None for data that come with theirs."""
     preflight: Preflight | None
     """What patients' files tell of them; None without any, and where tests are only collected."""
     seed: str

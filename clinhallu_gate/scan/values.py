@@ -181,8 +181,9 @@ def _of_rows(dataset: Dataset) -> Iterator[Identifier]:
             yield Identifier("id", alias.stands_for.removeprefix(f"{dataset.name}/"))
     patients = {instance.id for instance in dataset.instances if instance.phi}
     for name in patients & dataset.rows.keys():
+        row = dataset.rows[name]
         for key in _OF_PATIENT:
-            value = dataset.rows[name].get(key)
+            value = row.get(key)
             if value not in (None, ""):
                 yield Identifier("id", str(value))
 
