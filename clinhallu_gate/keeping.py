@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar, overload
 
+from clinhallu_gate.errors import BadInput, EvaluationFailed
 from clinhallu_gate.shelf import Shelf
 
 Item = TypeVar("Item")
@@ -26,11 +27,14 @@ class Keeper:
         self._left = AT_HAND if at_hand is None else at_hand
 
     def keep(self, value: Item) -> Kept[Item]:
-        """Keep a value; what is returned stands for it. Raises ``EvaluationFailed`` if there is no room on disk."""
-        if self._left <= 0:
+        """Keep a value; what is returned stands for it. Raises ``BadInput`` if there is no room on disk."""
+        if self._left > 0:
+            self._left -= 1
+            return value
+        try:
             return self._shelf.write(value)
-        self._left -= 1
-        return value
+        except EvaluationFailed as error:
+            raise BadInput(f"{error}, where rows of the data have to lie.") from error
 
     def get(self, kept: Kept[Item]) -> Item:
         """Return a value: the very one, or the like of it."""
@@ -50,7 +54,7 @@ class KeptList(Sequence[Item]):
         self.kept = list(kept)
 
     def append(self, value: Item) -> None:
-        """Keep one more. Raises ``EvaluationFailed``."""
+        """Keep one more. Raises ``BadInput``."""
         self.kept.append(self.keeper.keep(value))
 
     @overload
@@ -91,7 +95,7 @@ class KeptMap(Mapping[str, Item]):
         self.kept = dict(kept or {})
 
     def put(self, name: str, value: Item) -> None:
-        """Keep one more, or another. Raises ``EvaluationFailed``."""
+        """Keep one more, or another. Raises ``BadInput``."""
         self.kept[name] = self.keeper.keep(value)
 
     def put_kept(self, name: str, kept: Kept[Item]) -> None:
@@ -99,7 +103,7 @@ class KeptMap(Mapping[str, Item]):
         self.kept[name] = kept
 
     def update(self, values: Iterable[tuple[str, Item]]) -> None:
-        """Keep more. Raises ``EvaluationFailed``."""
+        """Keep more. Raises ``BadInput``."""
         for name, value in values:
             self.put(name, value)
 

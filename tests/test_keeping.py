@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clinhallu_gate.errors import BadInput
 from clinhallu_gate.keeping import Keeper, KeptList, KeptMap, joined, only, renamed_keys, selected
 from clinhallu_gate.testing import an_instance
 
@@ -69,6 +70,13 @@ def test_beyond_what_stays_in_memory_values_are_made_anew(tmp_path: Path) -> Non
     assert list(kept) == instances
     assert [one is other for one, other in zip(kept, instances, strict=True)] == [True, False, False]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_without_room_is_refused(tmp_path: Path) -> None:
+    """As input that cannot be used: nothing was asked yet."""
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(BadInput, match="taken: cannot be written: File exists, where rows of the data have to lie"):
+        Keeper(tmp_path / "taken", at_hand=0).keep("patient" * 10**6)
 
 
 def test_several_threads_read_while_one_keeps(tmp_path: Path) -> None:
