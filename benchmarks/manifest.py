@@ -30,7 +30,7 @@ from clinhallu_gate import keeping
 
 FEW, MANY = 10_000, 100_000
 #: What one more row may cost at the peak of any phase, in kB; its own texts come to 1.6.
-MAX_KB_PER_ROW: Final = 10.5
+MAX_KB_PER_ROW: Final = 8.0
 FORMATS: Final = ("jsonl", "csv", "parquet")
 ROOT: Final = Path(__file__).parents[1]
 _QUESTION, _STAGE, _REASON = 200, 400, 160

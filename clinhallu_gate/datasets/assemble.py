@@ -195,7 +195,7 @@ class Assembly:
 
     def _is_elsewhere(self, item: Checked) -> bool:
         """Whether what the row itself says leaves it out: then none of its files is read."""
-        return self.choosing.leaves_out(f"{self.name}/{item.id}", item.row.study_date)
+        return self.choosing.active and self.choosing.leaves_out(f"{self.name}/{item.id}", item.row.study_date)
 
     def _is_chosen(self, item: Checked) -> bool:
         """Whether a row whose headers were read is to be taken; one without a day has no place in any period."""
