@@ -4,7 +4,7 @@ Writes manifests of patients' rows (a question of 200 characters, three gold sta
 of its own) as JSON Lines, CSV and Parquet, in a few and in many rows. Each format is loaded in a process of its own:
 read, validated, images checked, patients renamed. A further process does a whole run over the JSON Lines, without
 pytest and without a network: a scripted endpoint in the process answers for model and judge. Its phases are the load,
-the plan, the asking (evaluator, engine, store, judge), the decision of the gates, and the run folder. Before a phase
+the look at patients' files, the plan, the asking (evaluator, engine, store, judge), the decision of the gates, and the run folder. Before a phase
 begins the kernel's high-water mark of the process is set back, so each has a peak of its own.
 
 Prints JSON: for each number of rows seconds and memory in MB per phase (at its peak, and at its end), and from the two
@@ -180,6 +180,7 @@ def run(folder: Path, *, writes: bool) -> dict[str, Any]:
     from clinhallu_gate.gate.decide import decide_all  # noqa: PLC0415 - no part of the first phase
     from clinhallu_gate.pipeline import asking  # noqa: PLC0415 - as above
     from clinhallu_gate.pipeline.folder import begin_folder, write_folder  # noqa: PLC0415 - as above
+    from clinhallu_gate.pipeline.looking import look_at_files  # noqa: PLC0415 - as above
     from clinhallu_gate.pipeline.options import RunOptions  # noqa: PLC0415 - as above
     from clinhallu_gate.pipeline.plan import make_plan  # noqa: PLC0415 - as above
     from clinhallu_gate.pipeline.prepare import prepare  # noqa: PLC0415 - as above
@@ -198,6 +199,7 @@ def run(folder: Path, *, writes: bool) -> dict[str, Any]:
     )
     phases = Phases()
     prepared = phases.run("load", lambda: prepare(options, look_only=True))
+    phases.run("look", lambda: look_at_files(options, prepared.datasets, prepared.kept_dir))
     plan = phases.run("plan", lambda: make_plan(prepared.protocol, prepared.frame, prepared.gates, []))
     begin_folder(prepared)
     done = Run(prepared)

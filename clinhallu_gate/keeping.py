@@ -10,8 +10,15 @@ from clinhallu_gate.shelf import Shelf
 Item = TypeVar("Item")
 #: Values that stay in memory before others go to disk: those of the benchmark's own sets do.
 AT_HAND: Final = 65_536
-Kept: TypeAlias = Item | int
-"""A value, or where it lies; no value is a number itself."""
+
+
+class Place(int):
+    """Where on the shelf a value lies."""
+
+    __slots__ = ()
+
+
+Kept: TypeAlias = Item | Place
 
 
 class Keeper:
@@ -32,13 +39,13 @@ class Keeper:
             self._left -= 1
             return value
         try:
-            return self._shelf.write(value)
+            return Place(self._shelf.write(value))
         except EvaluationFailed as error:
             raise BadInput(f"{error}, where rows of the data have to lie.") from error
 
     def get(self, kept: Kept[Item]) -> Item:
         """Return a value: the very one, or the like of it."""
-        if not isinstance(kept, int):
+        if not isinstance(kept, Place):
             return kept
         value: Item = self._shelf.read(kept)
         return value
@@ -102,7 +109,7 @@ class KeptMap(Mapping[str, Item]):
         """Let a name stand for what the same keeper keeps."""
         self.kept[name] = kept
 
-    def update(self, values: Iterable[tuple[str, Item]]) -> None:
+    def put_all(self, values: Iterable[tuple[str, Item]]) -> None:
         """Keep more. Raises ``BadInput``."""
         for name, value in values:
             self.put(name, value)

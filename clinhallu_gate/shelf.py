@@ -6,7 +6,6 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Iterator, MutableMapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -14,12 +13,13 @@ from clinhallu_gate.errors import EvaluationFailed
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
-_AT_ONCE: Final = 4
+_AT_HAND: Final = 4
 """Mappings held in memory beside the disk: those of one instance, which are looked at together."""
-_WRITTEN_AT_ONCE: Final = 2**20
-_READ_AT_ONCE: Final = 4096
-"""Bytes."""
-_LENGTH: Final = 4
+_BUFFER: Final = 2**20
+"""Bytes that wait to be written together."""
+_FIRST: Final = 4096
+"""Bytes that are read first; most contents are no longer."""
+_LENGTH: Final = 8
 """Bytes before each content that tell how long it is."""
 
 
@@ -27,7 +27,7 @@ class Shelf:
     """A file without a name: nobody else can open it, and however the process ends it is gone.
 
     Args:
-        folder: Where its bytes lie; if it is not there it need not be made.
+        folder: Where its bytes lie; if it is not there it is not made, and they lie on the same disk.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,7 +48,7 @@ class Shelf:
         with self._lock:
             place = self._written + len(self._waiting)
             self._waiting += len(packed).to_bytes(_LENGTH, "little") + packed
-            if len(self._waiting) >= _WRITTEN_AT_ONCE:
+            if len(self._waiting) >= _BUFFER:
                 self._flush()
         return place
 
@@ -57,28 +57,30 @@ class Shelf:
             if self._file is None:
                 self._file = _without_a_name(self._folder)
                 weakref.finalize(self, self._file.close)
-            while self._waiting:
-                done = os.pwrite(self._file.fileno(), self._waiting, self._written)
-                self._written += done
-                del self._waiting[:done]
-        except OSError as error:
+            done = 0
+            with memoryview(self._waiting) as waiting:
+                while done < len(waiting):
+                    done += os.pwrite(self._file.fileno(), waiting[done:], self._written + done)
+        except OSError as error:  # all of it still waits, and can be read
             raise EvaluationFailed(f"{self._folder}: cannot be written: {error.strerror}") from error
+        self._written += done
+        self._waiting.clear()
 
     def read(self, place: int) -> Any:  # noqa: ANN401 - what was written
         """Return what lies at ``place``, made anew."""
-        begin = place + _LENGTH
+        return pickle.loads(self._packed(place))  # noqa: S301 - what this process wrote, which no other can
+
+    def _packed(self, place: int) -> bytes:
         with self._lock:
             if place >= self._written:  # it still waits
-                at = place - self._written
-                length = int.from_bytes(self._waiting[at : at + _LENGTH], "little")
-                packed = bytes(self._waiting[at + _LENGTH : at + _LENGTH + length])
-                return pickle.loads(packed)  # noqa: S301 - what this process wrote, which no other can
-        found = os.pread(self._file.fileno(), _READ_AT_ONCE, place)
-        length = int.from_bytes(found[:_LENGTH], "little")
-        packed = found[_LENGTH : _LENGTH + length]
-        if len(packed) < length:
-            packed = os.pread(self._file.fileno(), length, begin)
-        return pickle.loads(packed)  # noqa: S301 - as above
+                begin = place - self._written + _LENGTH
+                length = int.from_bytes(self._waiting[begin - _LENGTH : begin], "little")
+                return bytes(self._waiting[begin : begin + length])
+        found = os.pread(self._file.fileno(), _FIRST, place)
+        end = _LENGTH + int.from_bytes(found[:_LENGTH], "little")
+        while len(found) < end and (more := os.pread(self._file.fileno(), end - len(found), place + len(found))):
+            found += more
+        return found[_LENGTH:end]
 
     def mapping(self, place: int) -> dict[Any, Any]:
         """Return the mapping at ``place``, which must not be changed; the last few are held in memory."""
@@ -86,7 +88,7 @@ class Shelf:
         if found is None:
             found = self.read(place)
             with self._lock:
-                if len(self._at_hand) >= _AT_ONCE:
+                if len(self._at_hand) >= _AT_HAND:
                     del self._at_hand[next(iter(self._at_hand))]
                 self._at_hand[place] = found
         return found
@@ -94,14 +96,14 @@ class Shelf:
 
 def _without_a_name(folder: Path) -> Any:  # noqa: ANN401 - of ``io``
     """Return a new file that lies in ``folder`` and is not listed there. Raises ``OSError``."""
-    made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
+    if folder.exists():
         return tempfile.TemporaryFile(dir=folder, buffering=0)
+    # Others may be making it right now: one of our own, where it will be, is in nobody's way.
+    made = tempfile.mkdtemp(dir=next(above for above in folder.absolute().parents if above.exists()))
+    try:
+        return tempfile.TemporaryFile(dir=made, buffering=0)
     finally:
-        if made:
-            with suppress(OSError):  # others have put something into it
-                folder.rmdir()
+        os.rmdir(made)  # noqa: PTH106 - a name, not a path
 
 
 class Shelved(MutableMapping[Key, Value]):

@@ -34,7 +34,7 @@ def test_a_mapping_reads_as_it_was(
 ) -> None:
     """In its order; under other names, and in part, too."""
     kept: KeptMap[str] = KeptMap(Keeper(tmp_path_factory.getbasetemp(), at_hand=at_hand))
-    kept.update(texts.items())
+    kept.put_all(texts.items())
     assert kept == texts
     assert list(kept) == list(texts)
     names = {name: f"{name}'" for name in texts}
@@ -72,10 +72,17 @@ def test_beyond_what_stays_in_memory_values_are_made_anew(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+def test_numbers_are_values_too(tmp_path: Path) -> None:
+    """They are not taken for places."""
+    for at_hand in (0, 9):
+        keeper = Keeper(tmp_path, at_hand=at_hand)
+        assert [keeper.get(keeper.keep(value)) for value in (7, True, None)] == [7, True, None]
+
+
 def test_a_folder_without_room_is_refused(tmp_path: Path) -> None:
     """As input that cannot be used: nothing was asked yet."""
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(BadInput, match="taken: cannot be written: File exists, where rows of the data have to lie"):
+    with pytest.raises(BadInput, match="taken: cannot be written: Not a directory, where rows of the data have to lie"):
         Keeper(tmp_path / "taken", at_hand=0).keep("patient" * 10**6)
 
 

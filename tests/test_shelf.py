@@ -1,6 +1,7 @@
 """What is put away lies on disk and reads as before."""
 
 import gc
+import os
 from pathlib import Path
 
 import pytest
@@ -72,8 +73,33 @@ def test_a_folder_that_others_use_stays(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_ends_the_evaluation(tmp_path: Path) -> None:
     """With the folder in the message."""
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(EvaluationFailed, match="taken: cannot be written: File exists"):
+    with pytest.raises(EvaluationFailed, match="taken: cannot be written: Not a directory"):
         Shelf(tmp_path / "taken").write("patient" * 10**6)
+
+
+def test_a_disk_that_fills_up_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Part of what waits was written before: all of it can still be read, and is written once there is room."""
+    shelf = Shelf(tmp_path)
+    texts = [f"{number} " * 20_000 for number in range(40)]
+    room = [700_000]
+
+    def scarce(handle: int, data: bytes, place: int) -> int:
+        if not room[0]:
+            raise OSError(28, "No space left on device")
+        some = data[: room[0]]
+        room[0] -= len(some)
+        return written(handle, some, place)
+
+    written = os.pwrite
+    monkeypatch.setattr(os, "pwrite", scarce)
+    places: list[int] = []
+    with pytest.raises(EvaluationFailed, match="cannot be written: No space left on device"):
+        places.extend(map(shelf.write, texts))
+    assert places
+    assert [shelf.read(place) for place in places] == texts[: len(places)]
+    room[0] = 10**9
+    more = [shelf.write(text) for text in texts]
+    assert [shelf.read(place) for place in (*places, *more)] == texts[: len(places)] + texts
 
 
 def test_results_put_away_all_but_verdicts(tmp_path: Path) -> None:

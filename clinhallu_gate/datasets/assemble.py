@@ -1,6 +1,7 @@
 """From rows and pictures to a data set: every row checked, every problem noted, nothing skipped."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date
 from sys import intern
@@ -23,6 +24,7 @@ from clinhallu_gate.records import Image, Instance
 from clinhallu_gate.vocabulary import GoldSource, Stage
 
 _NAMED: Final = ("source_id", "id", "original_index")
+_DEEPEST: Final = 100
 _NO_NUMBER: Final = 2**63
 """Sorts after every number, which sorts by its length and then its digits."""
 
@@ -214,6 +216,8 @@ class Assembly:
     def _fit(self, raw: RawRow) -> Row:
         if raw.trouble:
             raise Unfit(raw.trouble)
+        if _is_deep(raw.content):
+            raise Unfit(f"is nested more than {_DEEPEST} deep")
         return self.check(raw.content)
 
     def _drawn(self, checked: Sequence[Checked], headers: Headers) -> list[Checked]:
@@ -226,7 +230,7 @@ class Assembly:
             elif study is None:
                 found.append(item)
             else:
-                self.taken.update(study.images.items())
+                self.taken.put_all(study.images.items())
                 found.append(item.drawn(study))
         return found
 
@@ -238,7 +242,8 @@ class Assembly:
         for phi, names in ((False, [name for name in shared if name not in private]), (True, private)):
             wanted = [name for name in names if name not in self.taken]
             if wanted:
-                self.taken.update(self.intakes.of(phi=phi).take_all(self.pictures.each(wanted)))
+                with closing(self.intakes.of(phi=phi).take_all(self.pictures.each(wanted))) as taken:
+                    self.taken.put_all(taken)
 
     def _has_images(self, item: Checked) -> bool:
         row = item.row
@@ -273,15 +278,27 @@ class _Made:
             self.unsigned.extend([item.problem(laid.doubt)] if laid.doubt else [])
 
 
+def _is_deep(content: Mapping[str, Any]) -> bool:
+    """Whether lists and objects lie in each other so often that they could not be written again."""
+    level: list[Any] = [content]
+    for _ in range(_DEEPEST):
+        inner = [each.values() if isinstance(each, Mapping) else each for each in level]
+        level = [each for values in inner for each in values if isinstance(each, Mapping | list | tuple)]
+        if not level:
+            return False
+    return True
+
+
 def _with_gold(instance: Instance, laid: Laid | None) -> Instance:
     return instance if laid is None or laid.gold == instance.gold else replace(instance, gold=laid.gold)
 
 
 def _kept(item: Checked, laid: Laid | None) -> Kept[Mapping[str, Any]]:
     """Return a row as a run keeps it: without its report, and with the gold that was laid over it."""
-    content = item.content
-    laid_over = laid is not None and laid.source in (GoldSource.SIGNED, GoldSource.UNSIGNED)
-    if laid is None or not (laid_over or any(name in content for name in REPORTS)):
+    if laid is None:
+        return item.kept_content
+    content, laid_over = item.content, laid.source in (GoldSource.SIGNED, GoldSource.UNSIGNED)
+    if not laid_over and not any(name in content for name in REPORTS):
         return item.kept_content
     kept = {name: value for name, value in content.items() if name not in REPORTS}
     if laid_over:

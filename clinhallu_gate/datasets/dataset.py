@@ -126,7 +126,7 @@ class Dataset:
     """By instance id: whose word its gold is; empty where all of it is as it was released."""
     unsigned: tuple[Problem, ...] = ()
     """Rows with gold that nobody signed, or that was signed for another content, and why."""
-    aliases: Sequence[Alias] = field(default=(), repr=False)
+    aliases: tuple[Alias, ...] = field(default=(), repr=False)
     """The pseudonyms of patients in it."""
     patient_ids: Mapping[str, str] = field(default_factory=dict, repr=False)
     """By instance id: PatientID in the headers of its files, where there is one."""

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,8 +68,12 @@ class Intake:
     def __init__(self, cache: ImageCache) -> None:
         self._cache = cache
 
-    def take_all(self, pictures: Iterable[Picture]) -> Iterator[tuple[str, Image | Refused]]:
-        """Check each picture; yield its name and what is sent for it. Raises ``BadInput`` if the cache is unusable."""
+    def take_all(self, pictures: Iterable[Picture]) -> Generator[tuple[str, Image | Refused], None, None]:
+        """Check each picture; yield its name and what is sent for it.
+
+        It is to be closed if not all of it is taken: it has threads of its own. Raises ``BadInput`` if the cache is
+        unusable.
+        """
         try:
             with quiet(), ThreadPoolExecutor(_THREADS) as pool:
                 for taken in _windowed(pool, self._some, _chunks(pictures)):
@@ -133,7 +137,7 @@ class Intakes:
     shared: Intake
     private: Intake | None
     keeper: Keeper
-    """Keeps rows and instances."""
+    """Keeps what is read."""
 
     def of(self, *, phi: bool) -> Intake:
         """Return the intake. Raises ``BadInput`` for patients' images that have nowhere to go."""

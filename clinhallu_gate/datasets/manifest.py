@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -169,5 +170,6 @@ def _taken(entry: object, assembly: Assembly, *, phi: bool) -> Any:  # noqa: ANN
         return entry.get("path")
     name = f"sha256:{hashlib.sha256(data).hexdigest()}"
     if name not in assembly.taken:
-        assembly.taken.update(assembly.intakes.of(phi=phi).take_all([Picture(name, data=data)]))
+        with closing(assembly.intakes.of(phi=phi).take_all([Picture(name, data=data)])) as taken:
+            assembly.taken.put_all(taken)
     return name

@@ -156,10 +156,10 @@ class GoldBeside:
     def of(cls, manifest: Path, keeper: Keeper) -> "GoldBeside":
         """Read it. Raises ``BadInput``."""
         signed: KeptMap[SignedRow] = KeptMap(keeper)
-        signed.update((line.id, line) for line in read_lines(signed_file(manifest), SignedRow))
+        signed.put_all((line.id, line) for line in read_lines(signed_file(manifest), SignedRow))
         drafts: KeptMap[DraftedRow] = KeptMap(keeper)
         lines = read_lines(draft_folder(manifest) / DRAFT_FILE, DraftedRow)
-        drafts.update((line.id, line) for line in lines if line.gold is not None)
+        drafts.put_all((line.id, line) for line in lines if line.gold is not None)
         return cls(signed, drafts)
 
     def lay(self, instance: Instance, pictured: Sequence[str]) -> Laid:

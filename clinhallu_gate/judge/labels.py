@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, NamedTuple
 
 from clinhallu_gate.errors import BadInput, not_one_of
 from clinhallu_gate.records import Instance, Reading, Record
@@ -71,8 +71,7 @@ def load_label_file(path: Path, known: Iterable[Instance]) -> LabelFile:
     Raises:
         BadInput: What cannot be used, with the line of each row; beside patients' data without its values.
     """
-    listed = tuple(known)
-    names, patients = _names(listed), any(instance.phi for instance in listed)
+    names, patients = _names(known)
     lines: dict[tuple[str, Reading], int] = {}
     found: list[_Read] = []
     wrong: list[str] = []
@@ -177,16 +176,26 @@ def _check_header(path: Path, names: Sequence[str]) -> None:
         raise BadInput(f"{path}:1: header: a column stands twice.")
 
 
-def _names(known: Iterable[Instance]) -> Mapping[str, list[Instance]]:
-    """Return the instances by every name that a row may give them."""
-    names: dict[str, list[Instance]] = {}
+class _Named(NamedTuple):
+    """An instance, as far as a label needs it."""
+
+    uid: str
+    cluster: str
+
+
+def _names(known: Iterable[Instance]) -> tuple[Mapping[str, list[_Named]], bool]:
+    """Return the instances by every name that a row may give them, and whether any is of a patient."""
+    names: dict[str, list[_Named]] = {}
+    patients = False
     for instance in known:
-        names.setdefault(instance.uid, []).append(instance)
-        names.setdefault(instance.id, []).append(instance)
-    return names
+        named = _Named(instance.uid, f"{instance.dataset}/{instance.cluster}")
+        for name in (instance.uid, instance.id):
+            names.setdefault(name, []).append(named)
+        patients = patients or instance.phi
+    return names, patients
 
 
-def _read(row: Mapping[str, str], names: Mapping[str, list[Instance]]) -> _Read:
+def _read(row: Mapping[str, str], names: Mapping[str, list[_Named]]) -> _Read:
     instance = _instance(row["instance"], names)
     sample = row.get(SAMPLE)
     part = _part(row["stage"], with_answers=sample is not None)
@@ -207,14 +216,14 @@ def _part(value: str, *, with_answers: bool) -> Part:
     return ANSWER if word == ANSWER else Stage(word)
 
 
-def _stage_label(instance: Instance, row: SheetRow) -> Label | None:
+def _stage_label(instance: _Named, row: SheetRow) -> Label | None:
     if row.label is None or row.reading.part == ANSWER:
         return None
-    cluster = f"{instance.dataset}/{instance.cluster}"
-    return Label(uid=instance.uid, cluster=cluster, stage=Stage(row.reading.part), arm=row.reading.arm, label=row.label)
+    uid, cluster = instance
+    return Label(uid=uid, cluster=cluster, stage=Stage(row.reading.part), arm=row.reading.arm, label=row.label)
 
 
-def _instance(name: str, names: Mapping[str, list[Instance]]) -> Instance:
+def _instance(name: str, names: Mapping[str, list[_Named]]) -> _Named:
     """Return the instance of a name; the apostrophe that a sheet puts before signs of a formula is no part of it."""
     found = names.get(name) or names.get(name.removeprefix("'"), [])
     if len(found) > 1:

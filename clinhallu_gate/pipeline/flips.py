@@ -49,15 +49,16 @@ def _write(path: Path, run: Run) -> None:
 
 def _rows(run: Run) -> Iterator[tuple[str, ...]]:
     names = {alias.name: alias.stands_for for dataset in run.prepared.datasets for alias in dataset.aliases}
-    rows = {f"{dataset.name}/{name}": row for dataset in run.prepared.datasets for name, row in dataset.rows.items()}
+    rows = {dataset.name: dataset.rows for dataset in run.prepared.datasets}
     for worse in (True, False):
         for reading in HEADLINE_READINGS:
             for uid in flipped(run.results, reading, worse=worse):
                 instance = run.results.by_uid[uid]
+                row = rows[instance.dataset].get(instance.id, {})
                 yield (
                     uid,
                     names.get(instance.id, instance.id),
-                    _patient(rows.get(uid, {}), names.get(instance.cluster, instance.cluster)),
+                    _patient(row, names.get(instance.cluster, instance.cluster)),
                     str(reading.part),
                     str(reading.arm),
                     "worse" if worse else "better",
@@ -65,7 +66,7 @@ def _rows(run: Run) -> Iterator[tuple[str, ...]]:
                     instance.question,
                     instance.answer,
                     "" if reading.part == ANSWER else instance.gold.text(Stage(reading.part)) or "",
-                    " | ".join(map(str, rows.get(uid, {}).get("images") or ())),
+                    " | ".join(map(str, row.get("images") or ())),
                 )
 
 

@@ -28,8 +28,8 @@ def look_at_files(options: RunOptions, datasets: Sequence[Dataset], kept: Path) 
 
 def _files(datasets: Sequence[Dataset], kept: Path) -> Iterator[Path]:
     for dataset in datasets:
-        patients = [instance for instance in dataset.instances if instance.phi]
-        yield from dataset.files if patients else ()
-        for path in (image.path for instance in patients for image in instance.images):
+        if any(instance.phi for instance in dataset.instances):
+            yield from dataset.files
+        for path in (image.path for each in dataset.instances if each.phi for image in each.images):
             if path is not None and not path.resolve().is_relative_to(kept):
                 yield path

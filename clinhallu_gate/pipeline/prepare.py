@@ -2,8 +2,8 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,8 +61,11 @@ def prepare(options: RunOptions, *, look_only: bool = False, tell: Callable[[str
     ``tell`` hears how far a long fetch of data is.
     """
     named = _named(options, look_only=look_only)
-    with _tidied(options, named.run_dir, ends=look_only):
+    try:
         return _beside_others(_with_data(options, named, look_only=look_only, tell=tell))
+    except BaseException:
+        _forget(options, named.run_dir)
+        raise
 
 
 class _Named(NamedTuple):
@@ -96,18 +99,16 @@ def _named(options: RunOptions, *, look_only: bool) -> _Named:
     return _Named(protocol, model, entry, thresholds, run_dir, private_cache, chosen, tuple(accepted))
 
 
-@contextmanager
-def _tidied(options: RunOptions, run_dir: Path, *, ends: bool) -> Iterator[None]:
-    """Leave no image of a patient beside a run folder that will never be, and whose name nobody was told."""
-    folder = private_folder(run_dir)
-    unnamed = options.run_dir is None and not folder.exists()
-    ended = True
-    try:
-        yield
-        ended = ends
-    finally:
-        if unnamed and ended:
-            shutil.rmtree(folder, ignore_errors=True)
+def forget_images(prepared: Prepared) -> None:
+    """Remove what was drawn for a run that never was, unless somebody named its folder, and may come back to it."""
+    _forget(prepared.options, prepared.run_dir)
+
+
+def _forget(options: RunOptions, run_dir: Path) -> None:
+    if options.run_dir is None:
+        shutil.rmtree(private_folder(run_dir), ignore_errors=True)
+        with suppress(OSError):  # there are other runs of the model
+            run_dir.parent.rmdir()
 
 
 def _with_data(options: RunOptions, named: _Named, *, look_only: bool, tell: Callable[[str], None]) -> Prepared:

@@ -13,6 +13,7 @@ from clinhallu_gate.gate.frame import Frame
 from clinhallu_gate.gate.limits import bound, natural
 from clinhallu_gate.gate.metrics import members_of, readings, too_little_gold
 from clinhallu_gate.gate.result import threshold_of
+from clinhallu_gate.keeping import selected
 from clinhallu_gate.planning.question import DISCORDANCE
 from clinhallu_gate.records import Instance, Record
 from clinhallu_gate.stats.by_layout import size_by_layout
@@ -124,7 +125,7 @@ def _scope(
 ) -> _Scope:
     members = members_of(spec, frame)
     layout = Layout.of(frame.stratum[members], frame.cluster[members], alike=spec.unit is Unit.PATIENT)
-    lacking = _without_gold(spec, (instances[place] for place in members), arms)
+    lacking = _without_gold(spec, selected(instances, members.tolist()), arms)
     worst = lacking if lacking.any() else None
     return _Scope(replace(layout, worst=worst, by_layout=spec.may_lack_gold), members.size, lacking)
 
@@ -187,12 +188,14 @@ def _natural(spec: GateSpec, y: float) -> float:
     return float(natural(spec, Fraction(y)))
 
 
-def _without_gold(spec: GateSpec, instances: Iterable[Instance], arms: Mapping[Arm, Mapping[Stage, str]]) -> BoolArray:
+def _without_gold(spec: GateSpec, instances: Sequence[Instance], arms: Mapping[Arm, Mapping[Stage, str]]) -> BoolArray:
     """Return which instances lack a gold text that is given to the model, or that a stage is judged by."""
     needed = {reading.part for reading in readings(spec) if reading.part != ANSWER}
     needed |= {
         stage for reading in readings(spec) for stage, whose in arms.get(reading.arm, {}).items() if whose == "gold"
     }
+    if not needed:
+        return np.zeros(len(instances), dtype=np.bool_)
     lacking = (any(instance.gold.text(Stage(stage)) is None for stage in needed) for instance in instances)
     return np.fromiter(lacking, dtype=np.bool_)
 

@@ -20,7 +20,7 @@ from clinhallu_gate.pipeline.folder import append_step_summary, begin_folder, de
 from clinhallu_gate.pipeline.hosts import Hosts
 from clinhallu_gate.pipeline.known import keep_findings, known_of_data, scan_beside
 from clinhallu_gate.pipeline.plan import make_plan
-from clinhallu_gate.pipeline.prepare import prepare
+from clinhallu_gate.pipeline.prepare import forget_images, prepare
 from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.pipeline.run import Run, capability_of, hosts_of
 from clinhallu_gate.planning.certify import Capability
@@ -321,6 +321,8 @@ class ControllerState:
             hosts.stop()
         if "exchange" in self.__dict__:
             self.exchange.close()
+        if self.run is None and self.prepared is not None:
+            forget_images(self.prepared)
         self._confined.close()
 
 

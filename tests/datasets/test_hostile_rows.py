@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
+from clinhallu_gate import keeping
 from clinhallu_gate.datasets.load import BadRows, DataOptions, load_data
 from clinhallu_gate.datasets.names import Misplaced, file_below, name_trouble
 
@@ -232,3 +233,21 @@ def test_a_bad_parquet_names_the_file(tmp_path: Path, options: DataOptions) -> N
     with pytest.raises(Exception, match=r"mine.parquet: cannot be read: ") as raised:
         load_data([str(path)], options)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("at_hand", [0, 100])
+def test_a_row_that_is_nested_without_end_is_refused(
+    at_hand: int, tmp_path: Path, options: DataOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever rows are kept; as deep as anybody needs is fine."""
+    monkeypatch.setattr(keeping, "AT_HAND", at_hand)
+    rows = [{**ROW, "source_id": str(depth), "gold_cot_meta": nested(depth)} for depth in (50, 700)]
+    assert troubles(manifest(tmp_path / "data", rows), options) == ["2: is nested more than 100 deep"]
+
+
+def nested(depth: int) -> dict[str, Any]:
+    """Return objects and lists in each other."""
+    inner: Any = "end"
+    for number in range(depth):
+        inner = [inner] if number % 2 else {"more": inner}
+    return {"more": inner}

@@ -1,6 +1,9 @@
 """Images of patients that are drawn for a run that never is do not stay where nobody finds them."""
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,8 +12,9 @@ from PIL import Image
 
 from clinhallu_gate.errors import BadInput
 from clinhallu_gate.pipeline.options import RunOptions
-from clinhallu_gate.pipeline.prepare import prepare
+from clinhallu_gate.pipeline.prepare import forget_images, prepare
 from clinhallu_gate.pseudonym import SITE_KEY
+from clinhallu_gate.testing import ScriptedServer
 
 
 def options(root: Path, *, run_dir: Path | None = None) -> RunOptions:
@@ -52,8 +56,34 @@ def test_what_is_only_looked_at_leaves_no_image(root: Path) -> None:
     prepared = prepare(options(root), look_only=True)
     assert len(prepared.instances) == 3
     assert prepared.patient_data
+    assert [name for name in private(root) if name.endswith(".png")]
+    forget_images(prepared)
     assert private(root) == []
-    assert not prepared.run_dir.exists()
+    assert not (root / "reports").exists() or not list((root / "reports").iterdir())
+
+
+def served(model: str) -> ScriptedServer:
+    """Return a server of a model that nobody asks anything."""
+    return ScriptedServer(reply=lambda _: "", model=model)
+
+
+@pytest.mark.parametrize(
+    ("rest", "status"),
+    [(("--collect-only",), 0), (("-k", "nothing_is_called_so"), 4), (("--collect-only", "-n", "2"), 0)],
+    ids=["collect-only", "none-selected", "workers"],
+)
+def test_a_session_without_a_run_leaves_no_image(root: Path, rest: tuple[str, ...], status: int) -> None:
+    """Nor the folders that it made for them."""
+    shutil.copytree(CHECKOUT / "suites", root / "suites")
+    with served("scripted") as server, served("scripted-judge") as judge:
+        words = ["--endpoint", server.base_url, "--model", "scripted", "--judge", "scripted-judge"]
+        words += ["--judge-endpoint", judge.base_url, "--data", str(root / "ward.jsonl"), "-p", "no:cacheprovider"]
+        words += ["--thresholds", str(CHECKOUT / "thresholds" / "local.yaml"), "--rootdir", str(root)]
+        command = [sys.executable, "-m", "pytest", "suites/", *words, *rest]
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert private(root) == []
+    assert not list((root / "reports").glob("*/*"))
 
 
 def test_data_that_are_refused_leave_no_image(root: Path) -> None:
