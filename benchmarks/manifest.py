@@ -4,8 +4,9 @@ Writes manifests of patients' rows (a question of 200 characters, three gold sta
 of its own) as JSON Lines, CSV and Parquet, in a few and in many rows. Each format is loaded in a process of its own:
 read, validated, images checked, patients renamed. A further process does a whole run over the JSON Lines, without
 pytest and without a network: a scripted endpoint in the process answers for model and judge. Its phases are the load,
-the look at patients' files, the plan, the asking (evaluator, engine, store, judge), the decision of the gates, and the run folder. Before a phase
-begins the kernel's high-water mark of the process is set back, so each has a peak of its own.
+the look at patients' files, the plan, the asking (evaluator, engine, store, judge), the decision of the gates, and the
+run folder. Before a phase begins the kernel's high-water mark of the process is set back, so each has a peak of its
+own.
 
 Prints JSON: for each number of rows seconds and memory in MB per phase (at its peak, and at its end), and from the two
 numbers of rows what one more row costs, in kB: that is free of what Python and libraries take once. Exit status 1 if a

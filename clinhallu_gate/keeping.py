@@ -41,7 +41,7 @@ class Keeper:
         try:
             return Place(self._shelf.write(value))
         except EvaluationFailed as error:
-            raise BadInput(f"{error}, where rows of the data have to lie.") from error
+            raise BadInput(f"{error}; rows of the data lie there while they are read.") from error
 
     def get(self, kept: Kept[Item]) -> Item:
         """Return a value: the very one, or the like of it."""

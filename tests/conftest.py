@@ -8,6 +8,11 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Take every warning for an error: here, and not where a checkout's user gates a model."""
+    config.addinivalue_line("filterwarnings", "error")
+
+
 def _needs_vllm(nodeid: str) -> bool:
     return "vllm" in nodeid.partition("::")[0]
 

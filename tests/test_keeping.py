@@ -82,7 +82,7 @@ def test_numbers_are_values_too(tmp_path: Path) -> None:
 def test_a_folder_without_room_is_refused(tmp_path: Path) -> None:
     """As input that cannot be used: nothing was asked yet."""
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(BadInput, match="taken: cannot be written: Not a directory, where rows of the data have to lie"):
+    with pytest.raises(BadInput, match="taken: cannot be written: Not a directory; rows of the data lie there"):
         Keeper(tmp_path / "taken", at_hand=0).keep("patient" * 10**6)
 
 

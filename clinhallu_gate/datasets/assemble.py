@@ -235,15 +235,16 @@ class Assembly:
         return found
 
     def _take(self, checked: Sequence[Checked]) -> None:
-        private: dict[str, None] = {}
-        shared: dict[str, None] = {}
+        """Check images. Where one row is a patient's all of them are private: any other may turn out to be, too."""
+        names: dict[str, None] = {}
+        phi = False
         for row in (item.row for item in checked):
-            (private if row.phi else shared).update(dict.fromkeys(row.images))
-        for phi, names in ((False, [name for name in shared if name not in private]), (True, private)):
-            wanted = [name for name in names if name not in self.taken]
-            if wanted:
-                with closing(self.intakes.of(phi=phi).take_all(self.pictures.each(wanted))) as taken:
-                    self.taken.put_all(taken)
+            names.update(dict.fromkeys(row.images))
+            phi = phi or row.phi
+        wanted = [name for name in names if name not in self.taken]
+        if wanted:
+            with closing(self.intakes.of(phi=phi).take_all(self.pictures.each(wanted))) as taken:
+                self.taken.put_all(taken)
 
     def _has_images(self, item: Checked) -> bool:
         row = item.row

@@ -44,10 +44,16 @@ def default_cache() -> Path:
 
 
 class ImageCache:
-    """``checked.jsonl`` and ``images/`` in one folder, made when first needed."""
+    """``checked.jsonl`` and ``images/`` in one folder, made when first needed.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Where they lie.
+        named_by: How a user names another one.
+    """
+
+    def __init__(self, folder: Path, *, named_by: str = "in CLINHALLU_GATE_CACHE") -> None:
         self._folder = folder
+        self._named_by = named_by
         self._list = folder / "checked.jsonl"
         self._lock = threading.Lock()
         self._known = _read(self._list)
@@ -93,8 +99,9 @@ class ImageCache:
         try:
             _write(path, data)
         except OSError as error:
-            advice = "name another folder in CLINHALLU_GATE_CACHE"
-            raise BadInput(f"{self._folder}: images cannot be kept there: {error}; {advice}.") from error
+            advice = f"name another folder {self._named_by}"
+            reason = error.strerror or error
+            raise BadInput(f"{self._folder}: images cannot be kept there: {reason}; {advice}.") from error
         return path
 
     def _path(self, sent: Sent) -> Path:

@@ -144,7 +144,9 @@ def _generated(name: str) -> Part:
 def _intakes(options: DataOptions) -> Intakes:
     cache, private = options.cache or default_cache(), options.private_cache
     return Intakes(
-        Intake(ImageCache(cache)), Intake(ImageCache(private)) if private else None, Keeper(private or cache)
+        Intake(ImageCache(cache)),
+        Intake(ImageCache(private, named_by="with --private-cache")) if private else None,
+        Keeper(private or cache),
     )
 
 

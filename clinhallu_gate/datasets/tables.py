@@ -19,6 +19,8 @@ _LISTS: Final = ("images", "options", "tags", "frames", "sop_uid")
 _NUMBERS: Final = ("frames",)
 _OBJECTS: Final = ("gold_cot", "gold_cot_meta")
 _FLAGS: Final = ("phi", "cot_valid")
+_MOST_IN_A_CELL: Final = 2**26
+"""Characters."""
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
 
@@ -29,6 +31,7 @@ def read_csv(path: Path) -> Iterator[RawRow]:
         header = text.readline()
         separator = max(",;\t", key=lambda mark: len(_known(header.split(mark))))
         text.seek(0)
+        csv.field_size_limit(_MOST_IN_A_CELL)  # of the process; as shipped it is 128 KiB
         lines = csv.reader(text, delimiter=separator, strict=True)
         columns = [name.strip() for name in _line(path, lines) or ()]
         _refuse_columns(path, columns)

@@ -1,5 +1,6 @@
 """A model behind an OpenAI-compatible HTTP address."""
 
+from io import BytesIO
 from time import perf_counter
 from typing import Final, Self
 
@@ -14,6 +15,8 @@ from clinhallu_gate.records import Call, Completion
 #: Shorter than the 5 s after which uvicorn closes an idle connection, so that no request races with the closing.
 KEEPALIVE_S: Final = 3.0
 _OK: Final = 200
+_SENT_AT_ONCE: Final = 2**20
+"""Bytes; a longer body, as of a radiograph, is sent piece by piece, so that it holds up no other call."""
 
 
 class HttpEndpoint:
@@ -72,9 +75,10 @@ class HttpEndpoint:
             EvaluationFailed: An image cannot be read.
         """
         body = wire.body(self._model, call.request, self._encode)
+        data = body if len(body) <= _SENT_AT_ONCE else BytesIO(body)
         began = perf_counter()
         try:
-            async with self._opened().post(self._url, data=body, allow_redirects=False) as response:
+            async with self._opened().post(self._url, data=data, allow_redirects=False) as response:
                 raw = await response.read()
         except TimeoutError as error:
             raise TransportFault(f"no reply within {self._timeout_s:g} s") from error

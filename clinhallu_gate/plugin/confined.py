@@ -1,6 +1,8 @@
 """A process that holds data of patients: it asks no hub, and quotes no error."""
 
 import os
+import signal
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +32,19 @@ def confined() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def ended_like_ctrl_c() -> Iterator[None]:
+    """Take SIGTERM, as CI and batch systems send it, for Ctrl-C: what is half made for patients is removed."""
+    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's alone
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

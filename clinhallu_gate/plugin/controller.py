@@ -1,5 +1,6 @@
 """The state where a run is prepared, evaluated and decided: without xdist, or in its controller."""
 
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ from clinhallu_gate.pipeline.prepared import Prepared
 from clinhallu_gate.pipeline.run import Run, capability_of, hosts_of
 from clinhallu_gate.planning.certify import Capability
 from clinhallu_gate.plugin.approved import Approving, demand_approvable
-from clinhallu_gate.plugin.confined import confined, quoting_nobody
+from clinhallu_gate.plugin.confined import confined, ended_like_ctrl_c, quoting_nobody
 from clinhallu_gate.plugin.exchange import NO_SERVER, NOTHING, Exchange, Selection, ServerAddress
 from clinhallu_gate.plugin.options import is_asked, run_options
 from clinhallu_gate.plugin.progress import Progress, teller
@@ -91,7 +92,7 @@ class ControllerState:
         options = run_options(self._config)
         perhaps = not is_public(options)
         self._confined.enter_context(without_core(wanted=perhaps))  # images are decoded while data are loaded
-        with quoting_nobody(wanted=perhaps):
+        with quoting_nobody(wanted=perhaps), ended_like_ctrl_c():
             collect_only = self._config.option.collectonly
             self.prepared = prepare(options, look_only=collect_only, tell=teller(self._config))
         if self.prepared.patient_data:
@@ -251,9 +252,21 @@ class ControllerState:
 
     def finish(self) -> None:
         """Search what was written; then tell the CI system what was decided, which cannot be taken back."""
+        self._say_what_is_left()
         self._scan()
         if self.shown is not None:
             append_step_summary(self.shown)
+
+    def _say_what_is_left(self) -> None:
+        """Say where a run of patients that was interrupted left what it had: nobody else knows."""
+        if self.run is None or self.shown is not None or not self.run.prepared.patient_data:
+            return
+        prepared = self.run.prepared
+        folder = shlex.quote(prepared.options.short(prepared.run_dir))
+        self._say(
+            f"not finished: {prepared.options.short(prepared.kept_dir)} holds images of patients and what was replied "
+            f"so far. Go on with --run-dir {folder}, or remove it with clinhallu-gate purge {folder}."
+        )
 
     def _scan(self) -> None:
         """Search what pytest wrote for what is known of patients; a hit takes the decision back.

@@ -1,7 +1,8 @@
 """The hooks, each handing on to the session's state; pytest's own errors stay pytest's."""
 
+import sys
 from collections.abc import Generator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -14,6 +15,10 @@ from clinhallu_gate.plugin.progress import Progress
 from clinhallu_gate.plugin.state import KEY, State
 from clinhallu_gate.plugin.terminal import write_no_decision, write_summary
 from clinhallu_gate.plugin.worker import WorkerState
+from clinhallu_gate.unquoted import place_of
+
+#: Syrupy's, of every session with workers that ends before they are given a test.
+_WORKERS_WITHOUT_TESTS: Final = "ignore:syrupy. received 0 of:UserWarning"
 
 MARKERS = (
     "verdicts(arm, part): one test per instance on the verdict on `part` of the trace of `arm` (a name or a list)",
@@ -40,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers and lay out the state; nothing is touched yet."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    config.addinivalue_line("filterwarnings", _WORKERS_WITHOUT_TESTS)
     state: State = WorkerState(config) if hasattr(config, "workerinput") else ControllerState(config)
     config.stash[KEY] = state
     config.pluginmanager.register(state, "clinhallu-gate-state")  # it listens to test reports
@@ -122,13 +128,24 @@ def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, py
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
     """Search what was written, and set the exit status that the run came to, after other plugins had their say.
 
-    Syrupy's is a bitwise or. The test report is written by now, and the terminal's summary.
+    Syrupy's is a bitwise or. The test report is written by now, and the terminal's summary. A plugin that fails here is
+    an internal error (3): its traceback would end the process with the status of a model that is blocked.
     """
-    result = yield
+    result: object = None
+    failed: Exception | None = None
+    try:
+        result = yield
+    except pytest.exit.Exception:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, what was written has to be searched
+        failed = error
     state = _state(session.config)
     if isinstance(state, ControllerState):
         state.finish()
     session.exitstatus = state.exit_status(int(session.exitstatus))
+    if failed is not None:
+        sys.stderr.write(f"internal error: {place_of(failed)}, at the end of the session\n")
+        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
     return result
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,37 @@ def test_what_is_only_looked_at_leaves_no_image(root: Path) -> None:
     assert not (root / "reports").exists() or not list((root / "reports").iterdir())
 
 
+def test_a_session_that_is_told_to_end_leaves_no_image(root: Path) -> None:
+    """SIGTERM while images are drawn, as CI and batch systems send it, is like Ctrl-C."""
+    for number in range(150):
+        Image.new("L", (1024, 1024), number).save(root / f"{number}.tiff")
+    asked = {"question": "Is there a mass?", "answer": "yes", "question_type": "yes_no"}
+    rows = [{"id": f"a-{n}", "images": [f"{n}.tiff"], "patient_id": str(n), **asked} for n in range(150)]
+    (root / "ward.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    with served("scripted") as server, served("scripted-judge") as judge:
+        command = gated(root, server, judge, "--collect-only", "-q")
+        with subprocess.Popen(
+            command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as started:
+            until = time.monotonic() + 60
+            while not private(root) and time.monotonic() < until:
+                time.sleep(0.02)
+            assert private(root)
+            started.terminate()
+            said, _ = started.communicate(timeout=60)
+    assert started.returncode == 2, said
+    assert private(root) == []
+
+
+def gated(root: Path, server: ScriptedServer, judge: ScriptedServer, *rest: str) -> list[str]:
+    """Return a command in ``root`` that names no run folder."""
+    shutil.copytree(CHECKOUT / "suites", root / "suites")
+    words = ["--endpoint", server.base_url, "--model", "scripted", "--judge", "scripted-judge"]
+    words += ["--judge-endpoint", judge.base_url, "--data", str(root / "ward.jsonl"), "-p", "no:cacheprovider"]
+    words += ["--thresholds", str(CHECKOUT / "thresholds" / "local.yaml"), "--rootdir", str(root)]
+    return [sys.executable, "-m", "pytest", "suites/", *words, *rest]
+
+
 def served(model: str) -> ScriptedServer:
     """Return a server of a model that nobody asks anything."""
     return ScriptedServer(reply=lambda _: "", model=model)
@@ -74,12 +106,8 @@ def served(model: str) -> ScriptedServer:
 )
 def test_a_session_without_a_run_leaves_no_image(root: Path, rest: tuple[str, ...], status: int) -> None:
     """Nor the folders that it made for them."""
-    shutil.copytree(CHECKOUT / "suites", root / "suites")
     with served("scripted") as server, served("scripted-judge") as judge:
-        words = ["--endpoint", server.base_url, "--model", "scripted", "--judge", "scripted-judge"]
-        words += ["--judge-endpoint", judge.base_url, "--data", str(root / "ward.jsonl"), "-p", "no:cacheprovider"]
-        words += ["--thresholds", str(CHECKOUT / "thresholds" / "local.yaml"), "--rootdir", str(root)]
-        command = [sys.executable, "-m", "pytest", "suites/", *words, *rest]
+        command = gated(root, server, judge, *rest)
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == status, done.stdout + done.stderr
     assert private(root) == []

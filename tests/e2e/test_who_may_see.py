@@ -63,6 +63,12 @@ def protect(datasets, *rest):
 
 broken.protect = protect
 """,
+    "end": """
+def pytest_sessionfinish(session):
+    raise KeyError(str([each.question for each in session.config.stash[KEY].prepared.instances]))
+
+from clinhallu_gate.plugin.state import KEY
+""",
     "selection": """
 import clinhallu_gate.plugin.controller as broken
 
@@ -338,6 +344,7 @@ def test_the_run_folder_can_be_handed_on(redacted: Seen, tmp_path: Path, capsys:
         ("engine", 11, "internal error: ValueError in pipeline/evaluate.py:"),
         ("report", 3, "internal error: KeyError in pipeline/folder.py:"),
         ("data", 3, "internal error: RuntimeError in datasets/load.py:"),
+        ("end", 3, "internal error: KeyError in "),
     ],
 )
 @pytest.mark.parametrize("workers", ["0", "2"])

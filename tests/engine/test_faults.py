@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
+from random import Random
 
 import pytest
+from PIL import Image as Pillow
 
 from clinhallu_gate.engine import Engine, HttpEndpoint, Limits, RetryPolicy
 from clinhallu_gate.errors import EvaluationFailed
-from clinhallu_gate.records import Call, CallFailure, Completion, Reply
+from clinhallu_gate.records import Call, CallFailure, Completion, Image, Reply
 from clinhallu_gate.store import SqliteStore
 from clinhallu_gate.testing import (
     ONE_PIXEL,
@@ -113,6 +116,20 @@ def test_retry_after_comes_from_the_header() -> None:
     with ScriptedServer(reply=say, faults=ShareOfFaults(1.0, [Fault.http(429, retry_after=33)])) as server:
         ask(server, CALLS[:1], clock=clock)
     assert clock.sleeps == [33.0]
+
+
+def test_a_large_image_is_sent() -> None:
+    """A radiograph of some megabytes, and a question of as many, beside calls that are small."""
+    noise = Random("radiograph").randbytes(900 * 900 * 3)
+    drawn = BytesIO()
+    Pillow.frombytes("RGB", (900, 900), noise).save(drawn, "PNG")
+    large = Image.from_bytes(drawn.getvalue())
+    assert len(large.read()) > 2 * 10**6
+    calls = [a_call("What is seen?", images=(large,)), a_call("What? " * 10**6), *CALLS[:4]]
+    with ScriptedServer(reply=say) as server:
+        replies = ask(server, calls)
+    assert [isinstance(reply, Completion) for reply in replies] == [True] * 6, replies
+    assert large.sha256 in untimed(replies)[0][0]
 
 
 def test_a_server_that_is_gone_is_a_typed_failure() -> None:
