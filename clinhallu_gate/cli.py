@@ -15,6 +15,8 @@ EXIT_OK: Final = 0
 EXIT_DOES_NOT_HOLD: Final = 1
 EXIT_INCOMPLETE: Final = 1
 EXIT_INTERNAL_ERROR: Final = 3
+#: As shells have it.
+EXIT_STOPPED: Final = 130
 EXIT_USAGE: Final = 4
 EXIT_NOT_COMPLETED: Final = 11
 #: Bytes of a name that file systems take.
@@ -25,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return 0, or after one line on stderr another status.
 
     4: input that cannot be used; 1: evidence that was changed, or a part that was not done; 11: a model that fails;
-    3: an internal error, of which only kind and place are told, as it may quote data of patients.
+    3: an internal error, of which only kind and place are told, as it may quote data of patients; 130: Ctrl-C.
     """
     arguments = _parser().parse_args(argv)
     try:
@@ -44,9 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"{error.said}\n")
         sys.stderr.write(f"clinhallu-gate: {error}\n")
         return EXIT_INCOMPLETE
-    except Exception as error:  # noqa: BLE001 - whatever it is, it may quote whom the data are of
-        sys.stderr.write(f"clinhallu-gate: internal error: {place_of(error)} ({NOT_SHOWN})\n")
-        return EXIT_INTERNAL_ERROR
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - whatever it is, it may quote whom the data are of
+        stopped = isinstance(error, KeyboardInterrupt)
+        why = "stopped" if stopped else f"internal error: {place_of(error)} ({NOT_SHOWN})"
+        sys.stderr.write(f"clinhallu-gate: {why}\n")
+        return EXIT_STOPPED if stopped else EXIT_INTERNAL_ERROR
     sys.stdout.write(f"{said}\n")
     return EXIT_OK
 

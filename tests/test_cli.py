@@ -78,6 +78,17 @@ def test_an_internal_error_quotes_nobody(capsys: pytest.CaptureFixture[str], mon
     assert "Okonkwo" not in said
 
 
+def test_ctrl_c_is_no_traceback(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line, and the status that shells give it."""
+
+    def stopped(_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("clinhallu_gate.gold.command.run_draft", stopped)
+    assert main(["draft-gold", "ward.csv", "--model", "m"]) == 130
+    assert capsys.readouterr().err == "clinhallu-gate: stopped\n"
+
+
 def test_names_of_models_lead_nowhere_else(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Names with dots and slashes become folders below --out; links there that lead out of it are refused."""
     out = tmp_path / "deep" / "er" / "tree"

@@ -78,10 +78,12 @@ def _refuse_columns(path: Path, columns: Sequence[str]) -> None:
 
 
 def _line(path: Path, lines: "_csv.Reader") -> list[str] | None:
+    first = lines.line_num + 1
     try:
         return next(lines, None)
     except csv.Error as error:  # a broken quotation runs on: no row after it is known
-        raise BadInput(f"{path}:{lines.line_num}: is not CSV: {error}.") from error
+        last = f" (in line {lines.line_num}, of the row that begins here)" if lines.line_num > first else ""
+        raise BadInput(f"{path}:{first}: is not CSV: {error}{last}.") from error
 
 
 def _row(path: Path, number: int, columns: Sequence[str], cells: Sequence[str]) -> RawRow:

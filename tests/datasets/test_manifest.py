@@ -112,7 +112,8 @@ def test_rows_of_csv_are_named_by_their_line(tmp_path: Path, options: DataOption
         (HEADER, "holds no row"),
         (f"{HEADER},anwser\n", "column: 'anwser' is not a field. Did you mean 'answer'?"),
         (f"{HEADER},answer\n", "the column 'answer' occurs twice"),
-        (f'{HEADER}\n1,"q,yes\n', r"mine.csv:2: is not CSV: unexpected end of data"),
+        (f'{HEADER}\n1,"q,yes\n', r"mine.csv:2: is not CSV: unexpected end of data\."),
+        (f'{HEADER}\n1,"q,yes\n2,q,yes\n', r"mine.csv:2: is not CSV: .* \(in line 3, of the row that begins here\)"),
     ],
 )
 def test_a_csv_that_is_none_is_one_problem_of_the_file(
@@ -240,3 +241,10 @@ def test_the_schema_that_is_shipped_is_current() -> None:
     assert set(manifest_schema()["properties"]) == set(FIELDS)
     assert manifest_schema()["additionalProperties"] is False
     assert set(BENCHMARK_FIELDS) <= set(FIELDS)
+
+
+def test_a_cell_may_be_long(tmp_path: Path, options: DataOptions) -> None:
+    """A report of some hundred kilobytes is no broken file, in CSV as in JSON Lines."""
+    question = "What is seen? " * 20_000
+    path = _csv(tmp_path / "data", _as_csv({**FULL, "question": question}))
+    assert only(path, options).question == question.strip()
