@@ -1,5 +1,6 @@
 """What may be said of an error that holds texts of patients: its kind and its place, and nothing that it says."""
 
+import os
 from pathlib import Path
 from traceback import walk_tb
 from typing import Final
@@ -11,7 +12,7 @@ _PACKAGE: Final = Path(__file__).parent
 def place_of(error: BaseException) -> str:
     """Return the kind of an error and the line of this package that it came through last: ``KeyError in trace.py:80``.
 
-    Of several errors at once it is the first.
+    Of several errors at once it is the first; what the system calls one, as for a full disk, quotes nobody.
     """
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
@@ -20,4 +21,7 @@ def place_of(error: BaseException) -> str:
         for frame, line in walk_tb(error.__traceback__)
         if Path(frame.f_code.co_filename).is_relative_to(_PACKAGE)
     ]
-    return f"{type(error).__name__}{f' in {ours[-1]}' if ours else ''}"
+    kind = type(error).__name__
+    if isinstance(error, OSError) and error.errno is not None:
+        kind += f" ({os.strerror(error.errno)})"
+    return f"{kind}{f' in {ours[-1]}' if ours else ''}"

@@ -28,3 +28,9 @@ def test_of_several_errors_the_first_is_told() -> None:
     """Also of groups in groups."""
     group = ExceptionGroup("Okonkwo", [ExceptionGroup("Okonkwo", [KeyError("Okonkwo")]), ValueError("Okonkwo")])
     assert place_of(group) == "KeyError"
+
+
+def test_what_the_system_calls_an_error_is_told() -> None:
+    """A full disk is known by it; the words that came along are not."""
+    assert place_of(OSError(28, "Okonkwo")) == "OSError (No space left on device)"
+    assert place_of(OSError("Okonkwo")) == "OSError"

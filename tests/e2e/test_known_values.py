@@ -224,7 +224,7 @@ def test_a_test_report_is_found_where_pytest_writes_it(rig: Rig, ward: Ward, tmp
             "scan: .pytest_cache/v/cache/nodeids could not be searched (30 values searched); do not hand it on.",
         ),
         ("anything", 11, "known-value scan: what pytest wrote (KeyError in plugin/controller.py:"),
-        ("a full disk", 3, "internal error: OSError in pipeline/folder.py:"),
+        ("a full disk", 3, "internal error: OSError (No space left on device) in pipeline/folder.py:"),
     ],
 )
 def test_what_could_not_be_searched_takes_the_decision_back(

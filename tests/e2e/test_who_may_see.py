@@ -370,8 +370,8 @@ def test_a_fault_of_ours_shows_no_patient(ward: Ward, where: str, status: int, s
     ("where", "says"),
     [
         ("selection", "internal error: KeyError in plugin/controller.py:"),
-        ("exchange", "internal error: OSError in plugin/controller.py:"),
-        ("results", "internal error: OSError in plugin/controller.py:"),
+        ("exchange", "internal error: OSError (No space left on device) in plugin/controller.py:"),
+        ("results", "internal error: OSError (No space left on device) in plugin/controller.py:"),
     ],
 )
 def test_a_fault_between_controller_and_workers_shows_no_patient(ward: Ward, where: str, says: str) -> None:
@@ -396,6 +396,25 @@ def test_a_server_that_dies_shows_no_patient(ward: Ward, fault: Fault) -> None:
         seen = ward.gate(*GATES, "-n", "0", model=model)
     assert seen.outcome.status in (1, 10, 11)
     assert seen.everywhere(Search()) == {}
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_after_ctrl_c_it_is_said_where_patients_lie(ward: Ward, workers: str) -> None:
+    """Nobody else would know: there is no report. The status is pytest's, and no patient is told."""
+    junit = ward.rig.folder().with_suffix(".xml")
+    with ScriptedServer(reply=echo, latency=lambda _: 0.2, model="slow") as model:
+        started = ward.rig.start(
+            *ward.words(*GATES, "-n", workers, "--concurrency", "2", junit=junit, model=model), env=ward.env
+        )
+        while not started.over() and model.requests < 6:
+            time.sleep(0.02)
+        os.killpg(started.pid, signal.SIGINT)
+        outcome = started.end()
+    assert outcome.status == 2
+    said = " ".join((outcome.out + outcome.err).split())
+    assert "runs/" + private_folder(outcome.folder).name + " holds images of patients" in said
+    assert f"clinhallu-gate purge runs/{outcome.folder.name}" in said
+    assert Search().packed((outcome.out + outcome.err).encode()) == set()
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
