@@ -1,6 +1,7 @@
 """The hooks, each handing on to the session's state; pytest's own errors stay pytest's."""
 
 import sys
+import traceback
 from collections.abc import Generator
 from typing import Any, Final
 
@@ -145,6 +146,8 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, obj
     session.exitstatus = state.exit_status(int(session.exitstatus))
     if failed is not None:
         sys.stderr.write(f"internal error: {place_of(failed)}, at the end of the session\n")
+        if not is_asked(session.config):  # no run of ours, so nobody's data
+            traceback.print_exception(failed)
         session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
     return result
 
