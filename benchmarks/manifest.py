@@ -176,8 +176,8 @@ class Instant:
         """Nothing is open."""
 
 
-def run(folder: Path, *, writes: bool) -> dict[str, Any]:
-    """Do a run over the manifest in ``folder``, whole or up to its decisions."""
+def run(folder: Path) -> dict[str, Any]:
+    """Do a whole run over the manifest in ``folder``."""
     from clinhallu_gate.gate.decide import decide_all  # noqa: PLC0415 - no part of the first phase
     from clinhallu_gate.pipeline import asking  # noqa: PLC0415 - as above
     from clinhallu_gate.pipeline.folder import begin_folder, write_folder  # noqa: PLC0415 - as above
@@ -208,8 +208,7 @@ def run(folder: Path, *, writes: bool) -> dict[str, Any]:
     assert not done.failure, done.failure
     assert not done.tally.failed + done.judge_tally.failed
     phases.run("decide", lambda: decide_all(prepared.gates, prepared.frame, done.results.bare_verdict, prepared.rules))
-    if writes:
-        phases.run("write", lambda: write_folder(done))
+    phases.run("write", lambda: write_folder(done))
     done.stop()
     return {
         "phases": phases.found,
@@ -279,7 +278,6 @@ def main() -> int:
     options.add_argument("--rows", nargs=2, type=int, default=(FEW, MANY), metavar=("FEW", "MANY"))
     options.add_argument("--formats", nargs="+", default=FORMATS, choices=FORMATS, help="default: all")
     options.add_argument("--load-only", action="store_true", help="no whole run")
-    options.add_argument("--no-folder", action="store_true", help="the run ends with its decisions")
     options.add_argument("--at-hand", type=int, metavar="N", help="values that stay in memory; default: as in any run")
     options.add_argument("--write", nargs=2, metavar=("DIR", "ROWS"), help=argparse.SUPPRESS)
     options.add_argument("--load", type=Path, help=argparse.SUPPRESS)
@@ -289,12 +287,11 @@ def main() -> int:
         write(Path(chosen.write[0]), int(chosen.write[1]))
         return 0
     if chosen.at_hand is not None:
-        keeping.AT_HAND = chosen.at_hand  # type: ignore[misc]
+        keeping.AT_HAND = chosen.at_hand
     if chosen.load or chosen.run:
-        print(json.dumps(load(chosen.load) if chosen.load else run(chosen.run, writes=not chosen.no_folder)))
+        print(json.dumps(load(chosen.load) if chosen.load else run(chosen.run)))
         return 0
-    own = ["--no-folder"] if chosen.no_folder else []
-    own += [] if chosen.at_hand is None else ["--at-hand", str(chosen.at_hand)]
+    own = [] if chosen.at_hand is None else ["--at-hand", str(chosen.at_hand)]
     found = measure(*chosen.rows, own, formats=chosen.formats, asks=not chosen.load_only)
     print(json.dumps(found, indent=2))
     return int(found["worst_kb_per_row"] > MAX_KB_PER_ROW)

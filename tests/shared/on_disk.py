@@ -2,4 +2,4 @@
 
 from clinhallu_gate import keeping
 
-keeping.AT_HAND = 0  # type: ignore[misc]
+keeping.AT_HAND = 0
